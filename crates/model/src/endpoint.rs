@@ -1,0 +1,142 @@
+//! The URL of a webhook. Parsed once, by one parser; what it means on the network is `egress`'s business.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use url::{Host, Url};
+
+use crate::limits::URL_CHARS_MAX;
+
+/// An absolute http or https URL with a host, without user info, without a fragment. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl(Arc<Url>);
+
+/// A text cannot be a webhook's URL; the message names the rule.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UrlError {
+    /// Not an absolute URL at all.
+    #[error("not a valid absolute URL ({0}); write it as https://host/path")]
+    Invalid(String),
+    /// Longer than [`URL_CHARS_MAX`].
+    #[error("longer than {URL_CHARS_MAX} characters")]
+    TooLong,
+    /// Another scheme than http and https.
+    #[error("the scheme '{0}' is not allowed; use https")]
+    Scheme(String),
+    /// http where the environment asks for https.
+    #[error("plain http is not allowed in this environment; use https, or allow http in the environment's settings")]
+    PlainHttp,
+    /// `user:password@`.
+    #[error("a URL with a user name or password is not allowed; send credentials in a custom header instead")]
+    UserInfo,
+    /// `#…`, which would never be sent.
+    #[error("a URL with a fragment ('#…') is not allowed; it would never be sent")]
+    Fragment,
+    /// White space or control characters, which parsers silently drop.
+    #[error("white space and control characters are not allowed in a URL")]
+    Characters,
+}
+
+impl EndpointUrl {
+    /// Parses and checks the text of a URL.
+    pub fn parse(text: &str, http_allowed: bool) -> Result<Self, UrlError> {
+        if text.len() > URL_CHARS_MAX {
+            return Err(UrlError::TooLong);
+        }
+        if text.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+            return Err(UrlError::Characters);
+        }
+        let url = Url::parse(text).map_err(|error| UrlError::Invalid(error.to_string()))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if http_allowed => {}
+            "http" => return Err(UrlError::PlainHttp),
+            other => return Err(UrlError::Scheme(other.to_owned())),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::UserInfo);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        if url.host().is_none() {
+            return Err(UrlError::Invalid("it has no host".to_owned()));
+        }
+        Ok(Self(Arc::new(url)))
+    }
+
+    /// The URL in its normal form.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// True for http.
+    pub fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    /// The host: a name, or an address in any of the spellings that URLs know.
+    pub fn host(&self) -> Host<&str> {
+        self.0.host().expect("parse() refuses a URL without a host")
+    }
+
+    /// The port, given or implied by the scheme.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().expect("http and https have a default port")
+    }
+}
+
+impl fmt::Display for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl Serialize for EndpointUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_refuses_in_its_own_words() {
+        let cases = [
+            ("https://user@host.test/", UrlError::UserInfo),
+            ("https://user:pw@host.test/", UrlError::UserInfo),
+            ("https://host.test/#part", UrlError::Fragment),
+            ("ftp://host.test/", UrlError::Scheme("ftp".to_owned())),
+            ("file:///etc/passwd", UrlError::Scheme("file".to_owned())),
+            ("http://host.test/", UrlError::PlainHttp),
+            ("https://host.test/a b", UrlError::Characters),
+            (" https://host.test/", UrlError::Characters),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(EndpointUrl::parse(text, false).unwrap_err(), expected, "{text}");
+        }
+        assert!(matches!(EndpointUrl::parse("host.test/path", false), Err(UrlError::Invalid(_))));
+        assert!(matches!(EndpointUrl::parse("https://", false), Err(UrlError::Invalid(_))));
+        assert_eq!(
+            EndpointUrl::parse(&format!("https://h.test/{}", "x".repeat(2_048)), false),
+            Err(UrlError::TooLong)
+        );
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_becomes_that_address() {
+        for text in ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.0.0.1/"] {
+            let url = EndpointUrl::parse(text, true).unwrap();
+            assert_eq!(url.host(), Host::<&str>::Ipv4(std::net::Ipv4Addr::LOCALHOST), "{text}");
+        }
+    }
+}
