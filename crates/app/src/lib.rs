@@ -1,0 +1,25 @@
+//! What a [`Caller`] may ask for: each request is authorised here, once, validated, and becomes one verb of the store or the engine.
+//!
+//! Owns: authentication and scopes, validation of everything that people and programs send, [`Problem`] (an error as they see it), and the order of
+//! things where a request has more than one step.
+//!
+//! Never knows: HTTP, SQL, sockets.
+
+mod app;
+pub mod bootstrap;
+pub mod caller;
+pub mod credentials;
+pub mod environments;
+pub mod event_types;
+pub mod log;
+pub mod problem;
+pub mod publish;
+mod schema;
+pub mod testing;
+pub mod tokens;
+mod validate;
+pub mod webhooks;
+
+pub use app::{App, AppParts, TOKEN_KEY_PURPOSE};
+pub use caller::{Caller, Identity};
+pub use problem::{Code, FieldProblem, Problem};

@@ -1,0 +1,427 @@
+//! Webhooks: creating, changing, switching on and off, deleting.
+
+use std::time::Duration;
+
+use tidings_engine::Routes;
+use tidings_engine::sealing::{open_headers, open_secret, seal_headers, seal_secret};
+use tidings_model::catalog::nearest;
+use tidings_model::limits::PAGE_ROWS_MAX;
+use tidings_model::webhook::check_headers;
+use tidings_model::{
+    DisableReason, EndpointUrl, EventPattern, SealedSecretSet, Subscription, TenantId, Timestamp, Webhook, WebhookId, WebhookState,
+};
+use tidings_signing::Secret;
+use tidings_store::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem::{Code, Problem};
+use crate::validate::{self, Faults};
+
+/// How long the secret before a rotation goes on signing unless asked otherwise.
+const OVERLAP_DEFAULT: Duration = Duration::from_secs(24 * 3_600);
+/// Longest overlap of a rotation.
+const OVERLAP_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How often a change is tried again because somebody else changed the webhook in between.
+const CHANGES_MAX: usize = 5;
+
+/// What to do with a webhook's secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SecretChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// Deliveries are not signed any more.
+    Remove,
+    /// This one from now on, and no other.
+    Set(String),
+    /// One made by Tidings.
+    Generate,
+}
+
+/// A webhook that somebody wants to add.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookDraft {
+    /// What people call it; may be empty, then it is named after its host.
+    pub name: String,
+    /// What people say of it.
+    pub description: String,
+    /// Where deliveries go.
+    pub url: String,
+    /// Its secret.
+    pub secret: SecretChange,
+    /// Keys, `Category.*` or `*`.
+    pub event_keys: Vec<String>,
+    /// Whether it gets deliveries.
+    pub active: bool,
+    /// The tenant whose events it sees. A tenant's own caller gets its own whatever this says.
+    pub tenant_id: Option<String>,
+    /// Headers that are sent with every delivery.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What is changed of a webhook; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What people say of it.
+    pub description: Option<String>,
+    /// Where deliveries go.
+    pub url: Option<String>,
+    /// Its secret.
+    pub secret: SecretChange,
+    /// Keys, `Category.*` or `*`.
+    pub event_keys: Option<Vec<String>>,
+    /// Whether it gets deliveries.
+    pub active: Option<bool>,
+    /// Headers that are sent with every delivery.
+    pub headers: Option<Vec<(String, String)>>,
+}
+
+/// A webhook and, when it was made or rotated here, the secret that was generated: shown this once.
+#[derive(Clone, Debug)]
+pub struct SavedWebhook {
+    /// The webhook.
+    pub saved: WebhookWithHealth,
+    /// The generated secret.
+    pub generated: Option<String>,
+}
+
+/// What a webhook keeps sealed.
+#[derive(Clone, Debug, Default)]
+pub struct Unsealed {
+    /// Its secret.
+    pub secret: Option<String>,
+    /// Its custom headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A secret about to be sealed.
+enum NewSecret {
+    Keep,
+    Remove,
+    Set { secret: Secret, generated: bool },
+}
+
+fn not_found(id: WebhookId) -> Problem {
+    Problem::not_found("webhook", &id)
+}
+
+impl App {
+    /// Webhooks of the caller's environment, of its tenant only for a tenant; newest first.
+    pub async fn webhooks(
+        &self,
+        caller: &Caller,
+        mut filter: WebhookFilter,
+        page: Page<WebhookId>,
+    ) -> Result<Vec<WebhookWithHealth>, Problem> {
+        caller.can_read()?;
+        if let Some(tenant) = &caller.tenant {
+            filter.tenant = Some(tenant.clone());
+        }
+        let page = Page {
+            limit: page.limit.min(PAGE_ROWS_MAX + 1),
+            ..page
+        };
+        Ok(self.store.webhooks(caller.environment, &filter, page).await?)
+    }
+
+    /// One webhook.
+    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<WebhookWithHealth, Problem> {
+        caller.can_read()?;
+        let found = self.store.webhook(caller.environment, id).await?;
+        let visible = |found: &WebhookWithHealth| caller.tenant.is_none() || found.webhook.tenant == caller.tenant;
+        found.filter(visible).ok_or_else(|| not_found(id))
+    }
+
+    /// The secret and the custom headers of a webhook, for whoever may change it.
+    pub fn unseal(&self, caller: &Caller, webhook: &Webhook) -> Result<Unsealed, Problem> {
+        caller.can_write()?;
+        let closed = |error: tidings_engine::sealing::UnsealError| {
+            tracing::error!(webhook = %webhook.id, %error, "a webhook's secret cannot be opened");
+            Problem::new(Code::Internal, "the webhook's secret cannot be opened with the server's master key")
+        };
+        let secret = webhook
+            .secrets
+            .current
+            .as_ref()
+            .map(|sealed| open_secret(&self.vault, webhook.environment, sealed));
+        Ok(Unsealed {
+            secret: secret.transpose().map_err(closed)?.map(|secret| secret.expose().to_owned()),
+            headers: open_headers(&self.vault, webhook.environment, webhook.headers.as_ref()).map_err(closed)?,
+        })
+    }
+
+    /// Adds a webhook.
+    pub async fn create_webhook(&self, caller: &Caller, draft: WebhookDraft) -> Result<SavedWebhook, Problem> {
+        caller.can_write()?;
+        let routes = self.routes(caller.environment)?;
+        let mut faults = Faults::default();
+        let url = faults.check("url", self.check_url(&routes, &draft.url).await);
+        let name = if draft.name.trim().is_empty() {
+            url.as_ref().map(|url| url.host().to_string()).unwrap_or_default()
+        } else {
+            draft.name
+        };
+        let name = if name.is_empty() {
+            None
+        } else {
+            faults.check("name", validate::name(&name))
+        };
+        let description = faults.check("description", validate::description(&draft.description));
+        let subscription = faults.check("eventKeys", check_event_keys(&routes, &draft.event_keys));
+        let headers = faults.check("headers", check_headers(&draft.headers));
+        let secret = faults.check("secret", self.new_secret(draft.secret));
+        let tenant = match (&caller.tenant, draft.tenant_id) {
+            (Some(own), _) => Some(own.clone()),
+            (None, Some(given)) => faults.check("tenantId", given.parse::<TenantId>()),
+            (None, None) => None,
+        };
+        faults.into_result()?;
+        let now = self.clock.now();
+        let disabled = WebhookState::Disabled {
+            at: now,
+            why: DisableReason::Operator,
+        };
+        let mut webhook = Webhook {
+            id: self.webhook_id(),
+            environment: caller.environment,
+            tenant,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            url: url.map(|url| url.to_string()).unwrap_or_default(),
+            secrets: SealedSecretSet::default(),
+            subscription: subscription.unwrap_or_default(),
+            headers: seal_headers(&self.vault, &*self.entropy, caller.environment, &headers.unwrap_or_default()),
+            state: if draft.active { WebhookState::Active } else { disabled },
+            created_at: now,
+            updated_at: now,
+        };
+        let generated = self.put_secret(&mut webhook, secret.unwrap_or(NewSecret::Keep));
+        if !self.store.create_webhook(&webhook).await? {
+            return Err(Problem::not_found("environment", &caller.environment));
+        }
+        self.engine.changed(caller.environment).await?;
+        Ok(SavedWebhook {
+            saved: WebhookWithHealth {
+                webhook,
+                health: tidings_model::WebhookHealth::default(),
+            },
+            generated,
+        })
+    }
+
+    /// Changes a webhook.
+    pub async fn change_webhook(&self, caller: &Caller, id: WebhookId, change: WebhookChange) -> Result<SavedWebhook, Problem> {
+        caller.can_write()?;
+        self.webhook(caller, id).await?;
+        let routes = self.routes(caller.environment)?;
+        let mut faults = Faults::default();
+        let url = match &change.url {
+            Some(text) => faults.check("url", self.check_url(&routes, text).await),
+            None => None,
+        };
+        let name = change.name.and_then(|name| faults.check("name", validate::name(&name)));
+        let description = change
+            .description
+            .and_then(|text| faults.check("description", validate::description(&text)));
+        let subscription = change
+            .event_keys
+            .and_then(|keys| faults.check("eventKeys", check_event_keys(&routes, &keys)));
+        let headers = change.headers.and_then(|headers| faults.check("headers", check_headers(&headers)));
+        let secret = faults.check("secret", self.new_secret(change.secret));
+        faults.into_result()?;
+        let mut secret = secret.unwrap_or(NewSecret::Keep);
+        let mut generated = None;
+        let saved = self
+            .edit(caller, id, |webhook, at| {
+                if let Some(name) = &name {
+                    webhook.name.clone_from(name);
+                }
+                if let Some(description) = &description {
+                    webhook.description.clone_from(description);
+                }
+                if let Some(url) = &url {
+                    webhook.url = url.to_string();
+                }
+                if let Some(subscription) = &subscription {
+                    webhook.subscription = subscription.clone();
+                }
+                if let Some(headers) = &headers {
+                    webhook.headers = seal_headers(&self.vault, &*self.entropy, webhook.environment, headers);
+                }
+                if let Some(active) = change.active {
+                    switch(webhook, active, at);
+                }
+                generated = self
+                    .put_secret(webhook, std::mem::replace(&mut secret, NewSecret::Keep))
+                    .or(generated.take());
+            })
+            .await?;
+        Ok(SavedWebhook { saved, generated })
+    }
+
+    /// Switches a webhook on or off.
+    pub async fn switch_webhook(&self, caller: &Caller, id: WebhookId, active: bool) -> Result<WebhookWithHealth, Problem> {
+        caller.can_write()?;
+        self.edit(caller, id, |webhook, at| switch(webhook, active, at)).await
+    }
+
+    /// Gives a webhook a new secret; the one before goes on signing beside it for the overlap, so that receivers can change over.
+    pub async fn rotate_secret(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        secret: SecretChange,
+        overlap: Option<Duration>,
+    ) -> Result<SavedWebhook, Problem> {
+        caller.can_write()?;
+        let overlap = overlap.unwrap_or(OVERLAP_DEFAULT);
+        if overlap > OVERLAP_MAX {
+            return Err(Problem::field(
+                "overlapSeconds",
+                format!("has to be at most {}", OVERLAP_MAX.as_secs()),
+            ));
+        }
+        let secret = if matches!(secret, SecretChange::Set(_)) {
+            secret
+        } else {
+            SecretChange::Generate
+        };
+        let secret = self.new_secret(secret).map_err(|message| Problem::field("secret", message))?;
+        let NewSecret::Set { secret, generated } = secret else {
+            return Err(Problem::field("secret", "has to be given"));
+        };
+        let text = generated.then(|| secret.expose().to_owned());
+        let saved = self
+            .edit(caller, id, |webhook, at| {
+                let sealed = seal_secret(&self.vault, &*self.entropy, webhook.environment, &secret);
+                let before = webhook.secrets.current.replace(sealed);
+                webhook.secrets.rotating_out = before.filter(|_| !overlap.is_zero()).map(|before| (before, at + overlap));
+            })
+            .await?;
+        Ok(SavedWebhook { saved, generated: text })
+    }
+
+    /// Deletes a webhook; its log stays as long as retention says.
+    pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Problem> {
+        caller.can_write()?;
+        self.webhook(caller, id).await?;
+        let deleted = self.store.delete_webhook(caller.environment, id, self.clock.now()).await?;
+        self.engine.changed(caller.environment).await?;
+        if deleted { Ok(()) } else { Err(not_found(id)) }
+    }
+
+    /// Reads, changes and replaces a webhook, again when somebody else was faster.
+    async fn edit(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        mut edit: impl FnMut(&mut Webhook, Timestamp),
+    ) -> Result<WebhookWithHealth, Problem> {
+        for _ in 0..CHANGES_MAX {
+            let WebhookWithHealth { mut webhook, .. } = self.webhook(caller, id).await?;
+            let unchanged_since = webhook.updated_at;
+            let at = self.clock.now().max(unchanged_since + Duration::from_millis(1));
+            edit(&mut webhook, at);
+            webhook.updated_at = at;
+            match self.store.replace_webhook(&webhook, unchanged_since).await? {
+                Ok(()) => {
+                    self.engine.changed(caller.environment).await?;
+                    return self.webhook(caller, id).await;
+                }
+                Err(ReplaceWebhookError::NotFound) => return Err(not_found(id)),
+                Err(ReplaceWebhookError::Changed) => {}
+            }
+        }
+        Err(Problem::new(
+            Code::Conflict,
+            "somebody else is changing the webhook; read it again and retry",
+        ))
+    }
+
+    /// Checks a URL as the environment's policy has it, the network's addresses included.
+    pub(crate) async fn check_url(&self, routes: &Routes, text: &str) -> Result<EndpointUrl, String> {
+        let url = EndpointUrl::parse(text, routes.settings.http_allowed).map_err(|error| error.to_string())?;
+        self.engine.vet(routes.environment, &url).await.map_err(|failure| failure.message)?;
+        Ok(url)
+    }
+
+    fn new_secret(&self, change: SecretChange) -> Result<NewSecret, String> {
+        Ok(match change {
+            SecretChange::Keep => NewSecret::Keep,
+            SecretChange::Remove => NewSecret::Remove,
+            SecretChange::Set(text) => NewSecret::Set {
+                secret: Secret::new(text).map_err(|error| error.to_string())?,
+                generated: false,
+            },
+            SecretChange::Generate => NewSecret::Set {
+                secret: Secret::generate(&self.entropy.bytes32()),
+                generated: true,
+            },
+        })
+    }
+
+    /// Puts a secret into a webhook, and gives its text back when it was generated.
+    fn put_secret(&self, webhook: &mut Webhook, secret: NewSecret) -> Option<String> {
+        let current = match &secret {
+            NewSecret::Keep => return None,
+            NewSecret::Remove => None,
+            NewSecret::Set { secret, .. } => Some(seal_secret(&self.vault, &*self.entropy, webhook.environment, secret)),
+        };
+        webhook.secrets = SealedSecretSet {
+            current,
+            rotating_out: None,
+        };
+        match secret {
+            NewSecret::Set { secret, generated: true } => Some(secret.expose().to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn switch(webhook: &mut Webhook, active: bool, at: Timestamp) {
+    if webhook.state.is_active() != active {
+        webhook.state = if active {
+            WebhookState::Active
+        } else {
+            WebhookState::Disabled {
+                at,
+                why: DisableReason::Operator,
+            }
+        };
+    }
+}
+
+/// Checks that every key and category of a subscription exists.
+fn check_event_keys(routes: &Routes, texts: &[String]) -> Result<Subscription, String> {
+    let subscription = Subscription::parse(texts.iter().map(String::as_str)).map_err(|error| error.to_string())?;
+    for pattern in subscription.patterns() {
+        let (known, all): (bool, Vec<&str>) = match pattern {
+            EventPattern::All => (true, Vec::new()),
+            EventPattern::Key(key) => (
+                routes.event_type(key.as_str()).is_some(),
+                routes.event_types().map(|event_type| event_type.key.as_str()).collect(),
+            ),
+            EventPattern::Category(name) => {
+                let all: Vec<_> = routes.event_types().map(|event_type| event_type.category.as_str()).collect();
+                (all.contains(&name.as_str()), all)
+            }
+        };
+        if !known {
+            let mut near = match pattern {
+                EventPattern::Category(name) => nearest(name, all).into_iter().map(|name| format!("{name}.*")).collect::<Vec<_>>(),
+                _ => nearest(&pattern.to_string(), all).into_iter().map(str::to_owned).collect(),
+            };
+            near.dedup();
+            let hint = if near.is_empty() {
+                String::new()
+            } else {
+                format!("; did you mean {}?", near.join(", "))
+            };
+            return Err(format!("'{pattern}' is not a known event key or category{hint}"));
+        }
+    }
+    Ok(subscription)
+}

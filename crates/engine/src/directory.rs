@@ -1,0 +1,232 @@
+//! The routing snapshot: who gets what, and how, as of one version per environment. Read without a lock on the hot path, replaced whole on change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tidings_model::subscription::SubscriptionIndex;
+use tidings_model::{
+    Catalog, EndpointUrl, EnvironmentId, EventKey, EventType, Origin, RetrySchedule, Settings, TenantId, Timestamp, Webhook, WebhookId,
+};
+use tidings_signing::{Signer, Vault};
+use tidings_store::{CustomEventType, Routing, Store, StoreError};
+
+use crate::sealing::{UnsealError, open_headers, open_secret};
+
+/// One webhook, ready to be sent to.
+#[derive(Debug)]
+pub struct Destination {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// The tenant whose events it sees.
+    pub tenant: Option<TenantId>,
+    /// Whether it gets deliveries.
+    pub active: bool,
+    /// How to send to it; when that is not possible, why.
+    pub sending: Result<Sending, String>,
+}
+
+/// What an attempt needs.
+#[derive(Debug)]
+pub struct Sending {
+    /// Where to.
+    pub url: EndpointUrl,
+    /// Custom headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    signer: Signer,
+    /// Signs with the secret before the current one too, until that time.
+    rotating: Option<(Signer, Timestamp)>,
+}
+
+impl Sending {
+    /// The signer of an attempt that is made `at`.
+    pub fn signer(&self, at: Timestamp) -> &Signer {
+        match &self.rotating {
+            Some((both, until)) if at < *until => both,
+            _ => &self.signer,
+        }
+    }
+}
+
+/// An environment as accepting and sending see it.
+#[derive(Debug)]
+pub struct Routes {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The environment's id as text: the `vendorId` of every body.
+    pub vendor_id: String,
+    /// The version that an append has to name.
+    pub version: u64,
+    /// The environment's settings.
+    pub settings: Settings,
+    index: SubscriptionIndex,
+    custom: BTreeMap<EventKey, Arc<EventType>>,
+    destinations: HashMap<WebhookId, Arc<Destination>>,
+}
+
+impl Routes {
+    fn build(routing: Routing, vault: &Vault) -> Self {
+        let mut index = SubscriptionIndex::default();
+        let mut destinations = HashMap::with_capacity(routing.webhooks.len());
+        for webhook in &routing.webhooks {
+            index.add(webhook.id, webhook.tenant.as_ref(), &webhook.subscription);
+            destinations.insert(webhook.id, Arc::new(destination(webhook, &routing.settings, vault)));
+        }
+        let custom = routing
+            .event_types
+            .into_iter()
+            .map(|custom| (custom.key.clone(), Arc::new(event_type(custom))))
+            .collect();
+        Self {
+            environment: routing.environment,
+            vendor_id: routing.environment.to_string(),
+            version: routing.version,
+            settings: routing.settings,
+            index,
+            custom,
+            destinations,
+        }
+    }
+
+    /// The event type of that key: built-in, or the environment's own.
+    pub fn event_type(&self, key: &str) -> Option<&Arc<EventType>> {
+        Catalog::built_in().get(key).or_else(|| self.custom.get(key))
+    }
+
+    /// The environment's own event types, by key.
+    pub fn custom_event_types(&self) -> impl Iterator<Item = &Arc<EventType>> {
+        self.custom.values()
+    }
+
+    /// All event types: the built-in ones in their order, then the environment's own.
+    pub fn event_types(&self) -> impl Iterator<Item = &Arc<EventType>> {
+        Catalog::built_in().events().chain(self.custom.values())
+    }
+
+    /// The webhooks that an event goes to, the disabled ones too.
+    pub fn matching(&self, event_type: &EventType, tenant: Option<&TenantId>) -> Vec<Arc<Destination>> {
+        let found = self.index.matching(&event_type.key, &event_type.category, tenant);
+        found.iter().filter_map(|id| self.destinations.get(id).cloned()).collect()
+    }
+
+    /// One webhook.
+    pub fn destination(&self, webhook: WebhookId) -> Option<&Arc<Destination>> {
+        self.destinations.get(&webhook)
+    }
+
+    /// The schedule of its retries.
+    pub const fn retry_schedule(&self) -> &RetrySchedule {
+        &self.settings.retry_schedule
+    }
+}
+
+fn destination(webhook: &Webhook, settings: &Settings, vault: &Vault) -> Destination {
+    Destination {
+        webhook: webhook.id,
+        tenant: webhook.tenant.clone(),
+        active: webhook.state.is_active(),
+        sending: sending(webhook, settings, vault),
+    }
+}
+
+fn sending(webhook: &Webhook, settings: &Settings, vault: &Vault) -> Result<Sending, String> {
+    let url = EndpointUrl::parse(&webhook.url, settings.http_allowed).map_err(|error| format!("the webhook's URL is {error}"))?;
+    let closed = |what: &str, error: &UnsealError| format!("the webhook's {what} cannot be used: {error}");
+    let open = |sealed| open_secret(vault, webhook.environment, sealed).map_err(|error| closed("secret", &error));
+    let current = webhook.secrets.current.as_ref().map(open).transpose()?;
+    let rotating = match &webhook.secrets.rotating_out {
+        Some((sealed, until)) => Some((Signer::new(current.iter().chain([&open(sealed)?])), *until)),
+        None => None,
+    };
+    let headers = open_headers(vault, webhook.environment, webhook.headers.as_ref()).map_err(|error| closed("headers", &error))?;
+    Ok(Sending {
+        url,
+        headers,
+        signer: Signer::new(current.iter()),
+        rotating,
+    })
+}
+
+fn event_type(custom: CustomEventType) -> EventType {
+    let document = |text: Option<String>| {
+        text.and_then(|text| serde_json::value::RawValue::from_string(text).ok())
+            .map(Arc::from)
+    };
+    EventType {
+        key: custom.key,
+        category: custom.category,
+        display_name: custom.display_name,
+        description: custom.description,
+        payload_objects: Vec::new(),
+        example: document(custom.example),
+        example_context: tidings_model::catalog::ExampleContext::default(),
+        schema: document(custom.schema),
+        origin: Origin::Custom {
+            created_at: custom.created_at,
+        },
+    }
+}
+
+/// All environments' routes.
+pub struct Directory {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    routes: ArcSwap<BTreeMap<EnvironmentId, Arc<Routes>>>,
+    /// One reload at a time: an older answer of the store must not replace a newer one.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Directory {
+    /// Empty until [`Directory::sync`].
+    pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>) -> Self {
+        Self {
+            store,
+            vault,
+            routes: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The routes of an environment that is known.
+    pub fn routes(&self, environment: EnvironmentId) -> Option<Arc<Routes>> {
+        self.routes.load().get(&environment).cloned()
+    }
+
+    /// The environments that are known, by id.
+    pub fn environments(&self) -> Vec<EnvironmentId> {
+        self.routes.load().keys().copied().collect()
+    }
+
+    /// Reads one environment anew, and forgets it when it is gone.
+    pub async fn reload(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let fresh = self
+            .store
+            .routing(environment)
+            .await?
+            .map(|routing| Arc::new(Routes::build(routing, &self.vault)));
+        self.routes.rcu(|current| {
+            let mut next = BTreeMap::clone(current);
+            match &fresh {
+                Some(routes) => next.insert(environment, Arc::clone(routes)),
+                None => next.remove(&environment),
+            };
+            next
+        });
+        Ok(fresh)
+    }
+
+    /// Reads every environment whose version has moved, and forgets those that are gone.
+    pub async fn sync(&self) -> Result<(), StoreError> {
+        let versions: BTreeMap<_, _> = self.store.routing_versions().await?.into_iter().collect();
+        let known = self.routes.load_full();
+        let gone = known.keys().filter(|id| !versions.contains_key(id));
+        let moved = versions
+            .iter()
+            .filter(|(id, version)| known.get(id).is_none_or(|routes| routes.version != **version));
+        for environment in gone.chain(moved.map(|(id, _)| id)) {
+            self.reload(*environment).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! The engine put together: carrying out what the lanes want, recording what came of it, starting and stopping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_model::limits::FAILING_DAYS_MAX;
+use tidings_model::verdict::retry_after;
+use tidings_model::{
+    Attempt, CancelReason, DisableReason, EndpointUrl, EnvironmentId, Exchange, Failure, Timestamp, Transport, Verdict, WebhookId,
+};
+use tidings_runtime::{Clock, Entropy, OnError, TaskSet};
+use tidings_signing::Vault;
+use tidings_store::{LeaseGrant, LeasedDelivery, Settled, Settlement, Store, StoreError};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::deliver::{Shot, attempt, fire};
+use crate::directory::{Directory, Routes};
+use crate::intake::ACCEPTING_BYTES_MAX;
+use crate::lane::Signal;
+use crate::lanes::{Lanes, Work};
+use crate::metrics::{AttemptResult, Metrics};
+
+/// Wait between two tries to record an attempt that the store could not take.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
+/// Wait after the store could not lease.
+const LEASE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the engine is made of.
+pub struct EngineParts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The door out.
+    pub transport: Arc<dyn Transport>,
+    /// Opens secrets.
+    pub vault: Arc<Vault>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The tasks of the process.
+    pub tasks: TaskSet,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+/// See the crate.
+pub struct Engine {
+    /// The routing snapshot.
+    pub directory: Directory,
+    /// The lanes.
+    pub lanes: Lanes,
+    /// Figures.
+    pub metrics: Metrics,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) tasks: TaskSet,
+    pub(crate) accepting: Semaphore,
+    /// Rung when something may have to be reconciled: a webhook was disabled or deleted, a lease was given back.
+    pub(crate) reconcile: Notify,
+    /// Rung when something has become too old to keep: a retention was shortened, an environment deleted.
+    pub(crate) prune: Notify,
+}
+
+impl Engine {
+    /// Reads the routing, finds what is pending, and starts to work.
+    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StoreError> {
+        let first_token = i64::from_le_bytes(parts.entropy.bytes16()[..8].try_into().expect("eight of sixteen bytes")) >> 1;
+        let engine = Arc::new(Self {
+            directory: Directory::new(Arc::clone(&parts.store), parts.vault),
+            lanes: Lanes::new(first_token, parts.metrics.clone()),
+            metrics: parts.metrics,
+            store: parts.store,
+            transport: parts.transport,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            tasks: parts.tasks,
+            accepting: Semaphore::new(ACCEPTING_BYTES_MAX / 1_024),
+            reconcile: Notify::new(),
+            prune: Notify::new(),
+        });
+        engine.directory.sync().await?;
+        engine.find_due().await?;
+        engine.start_upkeep();
+        engine.pump();
+        Ok(engine)
+    }
+
+    /// Carries out everything that the lanes want now.
+    pub(crate) fn pump(self: &Arc<Self>) {
+        while let Some(work) = self.lanes.next(self.clock.now()) {
+            let engine = Arc::clone(self);
+            match work {
+                Work::Send(delivery) => self.run("deliver", async move { engine.deliver(*delivery).await }),
+                Work::Refill { webhook, want, grant } => self.run("lease", async move { engine.refill(webhook, want, grant).await }),
+                Work::Release(leases) => self.run("release", async move { engine.release(leases).await }),
+            }
+        }
+    }
+
+    fn run(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, OnError::Log, async {
+            task.await;
+            Ok::<(), StoreError>(())
+        });
+    }
+
+    async fn refill(self: Arc<Self>, webhook: WebhookId, want: usize, grant: LeaseGrant) {
+        let batch = self.store.lease_due(webhook, self.clock.now(), want, grant).await;
+        let at = self.clock.now();
+        let batch = batch.map_err(|error| {
+            tracing::warn!(%webhook, %error, "could not lease deliveries");
+            at + LEASE_AGAIN
+        });
+        self.lanes.refilled(webhook, batch, at);
+        self.pump();
+    }
+
+    pub(crate) async fn release(self: Arc<Self>, leases: Vec<LeasedDelivery>) {
+        let tokens = leases.iter().map(|delivery| (delivery.id, delivery.lease.token)).collect();
+        if let Err(error) = self.store.release(tokens).await {
+            tracing::warn!(%error, leases = leases.len(), "could not give leases back; they will expire");
+        }
+        self.reconcile.notify_one();
+    }
+
+    async fn deliver(self: Arc<Self>, delivery: LeasedDelivery) {
+        let webhook = delivery.webhook;
+        let routes = self.directory.routes(delivery.environment);
+        let destination = routes
+            .as_ref()
+            .and_then(|routes| routes.destination(webhook).filter(|destination| destination.active));
+        let (signal, due_again) = match (&routes, destination) {
+            (Some(routes), Some(destination)) => {
+                let (attempt, ended_at) = attempt(&*self.transport, &*self.clock, &*self.entropy, routes, destination, &delivery).await;
+                let signal = signal(&attempt, ended_at);
+                (signal, self.record(routes, &delivery, attempt, ended_at).await)
+            }
+            _ => {
+                self.clone().release(vec![delivery]).await; // the webhook is off or gone: reconciling cancels what is pending
+                (Signal::Unused, None)
+            }
+        };
+        self.lanes.finished(webhook, signal, due_again, self.clock.now());
+        self.pump();
+    }
+
+    /// Records an attempt, and says when the delivery is due again if it is.
+    async fn record(&self, routes: &Routes, delivery: &LeasedDelivery, attempt: Attempt, ended_at: Timestamp) -> Option<Timestamp> {
+        let verdict = attempt.verdict;
+        self.observe(delivery, &attempt, ended_at);
+        let settlement = Settlement {
+            webhook: delivery.webhook,
+            lease: delivery.lease.token,
+            attempt,
+            ended_at,
+        };
+        let settled = self.settle(settlement, delivery.lease.until).await?;
+        let Settled::Recorded { failing_since } = settled else {
+            self.metrics.attempt(AttemptResult::LeaseLost);
+            return None;
+        };
+        let failing =
+            failing_since.is_some_and(|since| ended_at.since(since) >= Duration::from_secs(FAILING_DAYS_MAX.unsigned_abs() * 24 * 3_600));
+        match verdict {
+            Verdict::Cancel(CancelReason::Gone) => self.disable(routes.environment, delivery.webhook, DisableReason::Gone).await,
+            Verdict::RetryAt(_) | Verdict::Exhausted if failing => {
+                self.disable(routes.environment, delivery.webhook, DisableReason::Failing).await;
+            }
+            _ => {}
+        }
+        match verdict {
+            Verdict::RetryAt(at) => Some(at),
+            Verdict::Delivered | Verdict::Exhausted | Verdict::Cancel(_) => None,
+        }
+    }
+
+    /// Records one attempt, trying again while the lease lasts: what was sent should not be sent twice for want of a disk.
+    async fn settle(&self, settlement: Settlement, until: Timestamp) -> Option<Settled> {
+        loop {
+            match self.store.settle(vec![settlement.clone()]).await {
+                Ok(settled) => return settled.into_iter().next(),
+                Err(error) if self.clock.now() + SETTLE_AGAIN < until && !self.tasks.shutdown().has_begun() => {
+                    tracing::warn!(delivery = %settlement.attempt.delivery, %error, "could not record an attempt; trying again");
+                    self.clock.sleep(SETTLE_AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::error!(delivery = %settlement.attempt.delivery, %error, "an attempt was made but not recorded; it will be made again");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn observe(&self, delivery: &LeasedDelivery, attempt: &Attempt, ended_at: Timestamp) {
+        self.metrics
+            .attempt_seconds
+            .observe(Duration::from_micros(attempt.exchange.timings.total_us).as_secs_f64());
+        let result = match attempt.verdict {
+            Verdict::Delivered => AttemptResult::Delivered,
+            Verdict::RetryAt(_) => AttemptResult::Retrying,
+            Verdict::Exhausted => AttemptResult::Exhausted,
+            Verdict::Cancel(_) => AttemptResult::Cancelled,
+        };
+        self.metrics.attempt(result);
+        if result == AttemptResult::Delivered && attempt.number == 1 {
+            self.metrics
+                .end_to_end_seconds
+                .observe(ended_at.since(delivery.id.event.timestamp()).as_secs_f64());
+        }
+    }
+
+    async fn disable(&self, environment: EnvironmentId, webhook: WebhookId, why: DisableReason) {
+        let disabled = match self.store.disable_webhook(webhook, why, self.clock.now()).await {
+            Ok(disabled) => disabled,
+            Err(error) => return tracing::error!(%webhook, %error, "could not disable a webhook"),
+        };
+        if disabled {
+            self.metrics.disabled.inc();
+            tracing::warn!(%webhook, %why, "disabled a webhook");
+        }
+        if let Err(error) = self.changed(environment).await {
+            tracing::error!(%environment, %error, "could not read the routing after a change");
+        }
+    }
+
+    /// Something about an environment's configuration was changed in the store: routes by it from now on.
+    pub async fn changed(&self, environment: EnvironmentId) -> Result<(), StoreError> {
+        self.directory.reload(environment).await?;
+        self.reconcile.notify_one();
+        self.prune.notify_one();
+        Ok(())
+    }
+
+    /// A delivery was made due in the store: looks at its lane.
+    pub fn due(self: &Arc<Self>, webhook: WebhookId, due: Timestamp) {
+        self.lanes.note_due(webhook, due, self.clock.now());
+        self.pump();
+    }
+
+    /// Checks a URL as a send would, up to the connect.
+    pub async fn vet(&self, environment: EnvironmentId, url: &EndpointUrl) -> Result<(), Failure> {
+        self.transport.vet(environment, url).await
+    }
+
+    /// Sends one body outside the log: the test button.
+    pub async fn probe(&self, shot: Shot<'_>) -> (Vec<(String, String)>, Exchange) {
+        fire(&*self.transport, shot).await
+    }
+
+    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, and gives back what is queued. What is not finished then is due
+    /// again when its lease expires.
+    pub async fn stop(self: &Arc<Self>, grace: Duration) {
+        let queued = self.lanes.stop();
+        let _ = tidings_runtime::within(&*self.clock, grace, self.lanes.quiet()).await;
+        if !queued.is_empty() {
+            self.clone().release(queued).await;
+        }
+    }
+}
+
+/// What an attempt tells its lane.
+fn signal(attempt: &Attempt, ended_at: Timestamp) -> Signal {
+    if attempt.exchange.is_success() {
+        return Signal::Well;
+    }
+    match &attempt.exchange.reply {
+        Some(reply) if matches!(reply.status, 429 | 503) => {
+            Signal::Throttled(reply.header("retry-after").and_then(|value| retry_after(value, ended_at)))
+        }
+        _ => Signal::Failed,
+    }
+}

@@ -1,0 +1,294 @@
+//! One webhook's lane: what is queued, what is under way, what waits in the store. A plain state machine: told the time, it does no I/O.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tidings_model::Timestamp;
+use tidings_store::LeasedDelivery;
+
+/// Deliveries that one lane holds in memory, at most.
+pub(crate) const LANE_QUEUE_MAX: usize = 256;
+/// Attempts of one webhook under way at the same time, at most.
+pub(crate) const LANE_CONCURRENCY_MAX: usize = 32;
+/// Attempts under way that a webhook starts with.
+const LANE_CONCURRENCY_START: usize = 8;
+/// A lease that ends sooner than this is given back rather than sent with: the longest deadline and a margin to record the attempt.
+pub(crate) const LEASE_LEFT_MIN: Duration = Duration::from_secs(75);
+/// How long a lease lasts.
+pub(crate) const LEASE: Duration = Duration::from_secs(180);
+/// How long a webhook that answers 429 or 503 without Retry-After is left alone.
+const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
+/// Longest pause of a whole lane, whatever Retry-After says; the delivery that got the answer waits as long as it was told.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// What a lane wants done next.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Step {
+    /// Send this; the lane counts it as under way until [`Lane::finished`].
+    Send(Box<LeasedDelivery>),
+    /// Lease up to so many from the store; no other refill is asked for until [`Lane::refilled`].
+    Refill(usize),
+    /// Give these leases back: they cannot be used in time.
+    Release(Vec<LeasedDelivery>),
+    /// Nothing now.
+    Rest,
+}
+
+/// What the end of an attempt tells the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// 2xx.
+    Well,
+    /// Anything else.
+    Failed,
+    /// 429 or 503: leave it alone for a while.
+    Throttled(Option<Duration>),
+    /// Nothing was sent.
+    Unused,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    queue: VecDeque<LeasedDelivery>,
+    reserved: usize,
+    in_flight: usize,
+    concurrency: usize,
+    paused_until: Timestamp,
+    /// When the store next has something for this lane, as far as is known.
+    next_due: Option<Timestamp>,
+    refilling: bool,
+    /// In the line of lanes that want a turn.
+    pub(crate) in_line: bool,
+}
+
+impl Lane {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            reserved: 0,
+            in_flight: 0,
+            concurrency: LANE_CONCURRENCY_START,
+            paused_until: Timestamp::from_millis(0),
+            next_due: None,
+            refilling: false,
+            in_line: false,
+        }
+    }
+
+    /// Takes a place for a delivery that is about to be appended. False: let it wait in the store.
+    pub(crate) fn reserve(&mut self, at: Timestamp) -> bool {
+        let behind = self.next_due.is_some_and(|due| due <= at); // what waits in the store goes first
+        let room = self.queue.len() + self.reserved < LANE_QUEUE_MAX;
+        let open = room && !behind && at >= self.paused_until;
+        self.reserved += usize::from(open);
+        open
+    }
+
+    /// Gives a reserved place back.
+    pub(crate) fn unreserve(&mut self) {
+        debug_assert!(self.reserved > 0, "a place is given back once");
+        self.reserved = self.reserved.saturating_sub(1);
+    }
+
+    /// Queues a leased delivery.
+    pub(crate) fn push(&mut self, delivery: LeasedDelivery) {
+        self.queue.push_back(delivery);
+    }
+
+    /// Something waits in the store from that time on.
+    pub(crate) fn note_due(&mut self, at: Timestamp) {
+        self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
+    }
+
+    /// What to do at that time.
+    pub(crate) fn step(&mut self, at: Timestamp) -> Step {
+        if at < self.paused_until {
+            return self.give_back(at);
+        }
+        if self.in_flight < self.concurrency {
+            match self.queue.front() {
+                Some(first) if first.lease.until < at + LEASE_LEFT_MIN => return self.give_back(at),
+                Some(_) => {}
+                None => return self.refill(at),
+            }
+            if let Some(first) = self.queue.pop_front() {
+                self.in_flight += 1;
+                return Step::Send(Box::new(first));
+            }
+        }
+        if self.queue.len() < LANE_CONCURRENCY_MAX {
+            self.refill(at)
+        } else {
+            Step::Rest
+        }
+    }
+
+    fn refill(&mut self, at: Timestamp) -> Step {
+        if self.refilling || self.next_due.is_none_or(|due| due > at) {
+            return Step::Rest;
+        }
+        self.refilling = true;
+        Step::Refill(
+            (LANE_QUEUE_MAX - LANE_QUEUE_MAX.min(self.queue.len() + self.reserved))
+                .min(4 * self.concurrency)
+                .max(1),
+        )
+    }
+
+    fn give_back(&mut self, at: Timestamp) -> Step {
+        if self.queue.is_empty() {
+            return Step::Rest;
+        }
+        self.note_due(at.max(self.paused_until));
+        Step::Release(self.queue.drain(..).collect())
+    }
+
+    /// A refill has come back: what was leased is pushed by the caller; the store says when it has more.
+    pub(crate) fn refilled(&mut self, next_due: Option<Timestamp>) {
+        self.refilling = false;
+        self.next_due = next_due;
+    }
+
+    /// A refill failed: try again then.
+    pub(crate) fn refill_failed(&mut self, again_at: Timestamp) {
+        self.refilling = false;
+        self.next_due = Some(again_at);
+    }
+
+    /// An attempt that [`Step::Send`] began has ended.
+    pub(crate) fn finished(&mut self, signal: Signal, at: Timestamp) {
+        debug_assert!(self.in_flight > 0, "an attempt ends once");
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match signal {
+            Signal::Well => self.concurrency = (self.concurrency + 1).min(LANE_CONCURRENCY_MAX),
+            Signal::Failed => self.concurrency = (self.concurrency / 2).max(1),
+            Signal::Throttled(wish) => {
+                self.concurrency = 1;
+                self.paused_until = self.paused_until.max(at + wish.unwrap_or(PAUSE_DEFAULT).min(PAUSE_MAX));
+            }
+            Signal::Unused => {}
+        }
+    }
+
+    /// When the lane should be looked at again without anybody asking, if ever.
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        self.next_due.map(|due| due.max(self.paused_until))
+    }
+
+    /// Queued deliveries.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// True when nothing of it is in memory and nothing is known to wait: it can be forgotten.
+    pub(crate) fn is_idle(&self, at: Timestamp) -> bool {
+        let empty = self.queue.is_empty() && self.reserved == 0 && self.in_flight == 0 && !self.refilling;
+        empty && self.next_due.is_none() && at >= self.paused_until && self.concurrency >= LANE_CONCURRENCY_START
+    }
+
+    /// Takes everything queued out, to be given back.
+    pub(crate) fn drain(&mut self) -> Vec<LeasedDelivery> {
+        self.queue.drain(..).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidings_model::{DeliveryId, EnvironmentId, EventId, Trigger, WebhookId};
+    use tidings_store::{LeaseGrant, LeaseToken};
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn lane() -> Lane {
+        Lane::new()
+    }
+
+    fn delivery(number: u16) -> LeasedDelivery {
+        LeasedDelivery {
+            id: DeliveryId {
+                event: EventId::new(AT, number),
+                ordinal: 0,
+            },
+            environment: EnvironmentId::from_chance([1; 16]),
+            webhook: WebhookId::new(AT, 1),
+            trigger: Trigger::Event,
+            attempts: 0,
+            due_at: AT,
+            body: Bytes::from_static(b"{}"),
+            lease: LeaseGrant {
+                token: LeaseToken(i64::from(number)),
+                until: AT + LEASE,
+            },
+        }
+    }
+
+    #[test]
+    fn a_lane_sends_no_more_at_a_time_than_its_concurrency() {
+        let mut lane = lane();
+        (0..20).for_each(|number| lane.push(delivery(number)));
+        let sent = std::iter::repeat_with(|| lane.step(AT))
+            .take_while(|step| matches!(step, Step::Send(_)))
+            .count();
+        assert_eq!(sent, LANE_CONCURRENCY_START);
+        lane.finished(Signal::Well, AT);
+        assert!(matches!(lane.step(AT), Step::Send(_)));
+        assert!(matches!(lane.step(AT), Step::Send(_)), "a success widens the lane by one");
+        assert_eq!(lane.step(AT), Step::Rest);
+    }
+
+    #[test]
+    fn failures_narrow_a_lane_to_one_at_a_time() {
+        let mut lane = lane();
+        (0..20).for_each(|number| lane.push(delivery(number)));
+        while matches!(lane.step(AT), Step::Send(_)) {}
+        (0..LANE_CONCURRENCY_START).for_each(|_| lane.finished(Signal::Failed, AT));
+        assert!(matches!(lane.step(AT), Step::Send(_)));
+        assert_eq!(lane.step(AT), Step::Rest);
+    }
+
+    #[test]
+    fn a_throttled_lane_gives_its_leases_back_and_wakes_after_the_pause() {
+        let mut lane = lane();
+        lane.push(delivery(1));
+        lane.push(delivery(2));
+        assert!(matches!(lane.step(AT), Step::Send(_)));
+        lane.finished(Signal::Throttled(Some(Duration::from_secs(30))), AT);
+        assert!(matches!(lane.step(AT), Step::Release(back) if back.len() == 1));
+        assert_eq!(lane.wake_at(), Some(AT + Duration::from_secs(30)));
+        assert!(!lane.reserve(AT));
+    }
+
+    #[test]
+    fn a_lease_that_would_end_during_the_attempt_is_not_sent_with() {
+        let mut lane = lane();
+        lane.push(delivery(1));
+        assert!(matches!(lane.step(AT + LEASE), Step::Release(_)));
+        assert_eq!(lane.wake_at(), Some(AT + LEASE));
+    }
+
+    #[test]
+    fn what_waits_in_the_store_goes_before_what_arrives() {
+        let mut lane = lane();
+        lane.note_due(AT);
+        assert!(!lane.reserve(AT));
+        assert!(matches!(lane.step(AT), Step::Refill(_)));
+        assert_eq!(lane.step(AT), Step::Rest, "one refill at a time");
+        lane.refilled(None);
+        assert!(lane.reserve(AT));
+    }
+
+    #[test]
+    fn a_full_lane_takes_no_more() {
+        let mut lane = lane();
+        assert_eq!(
+            std::iter::repeat_with(|| lane.reserve(AT)).take_while(|taken| *taken).count(),
+            LANE_QUEUE_MAX
+        );
+        lane.unreserve();
+        assert!(lane.reserve(AT));
+    }
+}

@@ -1,0 +1,271 @@
+//! All lanes: fair turns, bounded memory, and the hands that carry out what a lane wants.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use parking_lot::Mutex;
+use tidings_model::{Timestamp, WebhookId};
+use tidings_store::{DueBatch, LeaseGrant, LeaseToken, LeasedDelivery};
+use tokio::sync::Notify;
+
+use crate::lane::{LEASE, Lane, Signal, Step};
+use crate::metrics::Metrics;
+
+/// Attempts of all webhooks under way at the same time, at most.
+pub const IN_FLIGHT_MAX: usize = 1_024;
+/// Bytes of bodies that all lanes hold in memory, at most; what is more waits in the store.
+pub const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the engine has to do next.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Send(Box<LeasedDelivery>),
+    Refill {
+        webhook: WebhookId,
+        want: usize,
+        grant: LeaseGrant,
+    },
+    Release(Vec<LeasedDelivery>),
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    lanes: BTreeMap<WebhookId, Lane>,
+    /// Lanes that want a turn, in the order of their turns.
+    line: VecDeque<WebhookId>,
+    /// Lanes that want to be looked at later.
+    alarms: BTreeSet<(Timestamp, WebhookId)>,
+    queued_bytes: usize,
+    in_flight: usize,
+    stopped: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Lanes {
+    inner: Mutex<Inner>,
+    next_token: AtomicI64,
+    /// Rung when an alarm earlier than all others is set.
+    pub(crate) alarm: Notify,
+    /// Rung when an attempt ends after the lanes were stopped.
+    quiet: Notify,
+    metrics: Metrics,
+}
+
+impl Lanes {
+    /// No lane. Lease tokens count up from a number of chance, so that no two processes share one.
+    pub(crate) fn new(first_token: i64, metrics: Metrics) -> Self {
+        Self {
+            inner: Mutex::default(),
+            next_token: AtomicI64::new(first_token),
+            alarm: Notify::new(),
+            quiet: Notify::new(),
+            metrics,
+        }
+    }
+
+    /// A lease that nobody had before.
+    pub(crate) fn grant(&self, at: Timestamp) -> LeaseGrant {
+        LeaseGrant {
+            token: LeaseToken(self.next_token.fetch_add(1, Ordering::Relaxed)),
+            until: at + LEASE,
+        }
+    }
+
+    /// Takes a place for a delivery that is about to be appended.
+    pub(crate) fn reserve(&self, webhook: WebhookId, bytes: usize, at: Timestamp) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.stopped || inner.queued_bytes + bytes > QUEUED_BYTES_MAX {
+            return false;
+        }
+        let taken = inner.lanes.entry(webhook).or_insert_with(Lane::new).reserve(at);
+        if taken {
+            inner.queued_bytes += bytes;
+        }
+        taken
+    }
+
+    /// Gives a place back because nothing was appended.
+    pub(crate) fn unreserve(&self, webhook: WebhookId, bytes: usize) {
+        let mut inner = self.inner.lock();
+        inner.queued_bytes -= bytes.min(inner.queued_bytes);
+        if let Some(lane) = inner.lanes.get_mut(&webhook) {
+            lane.unreserve();
+        }
+    }
+
+    /// Queues a delivery for which a place was taken.
+    pub(crate) fn hand_over(&self, delivery: LeasedDelivery) {
+        let mut inner = self.inner.lock();
+        let webhook = delivery.webhook;
+        let lane = inner.lanes.entry(webhook).or_insert_with(Lane::new);
+        lane.unreserve();
+        lane.push(delivery);
+        self.metrics.queued.inc();
+        inner.call(webhook);
+    }
+
+    /// Something of a webhook waits in the store from that time on.
+    pub(crate) fn note_due(&self, webhook: WebhookId, due: Timestamp, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        inner.lanes.entry(webhook).or_insert_with(Lane::new).note_due(due);
+        inner.call(webhook);
+        self.look_later(&mut inner, webhook, at);
+    }
+
+    /// The next thing to do, or nothing until somebody calls.
+    pub(crate) fn next(&self, at: Timestamp) -> Option<Work> {
+        let mut inner = self.inner.lock();
+        while inner.in_flight < IN_FLIGHT_MAX && !inner.stopped {
+            let webhook = inner.line.pop_front()?;
+            let Some(lane) = inner.lanes.get_mut(&webhook) else {
+                continue;
+            };
+            lane.in_line = false;
+            match lane.step(at) {
+                Step::Send(delivery) => {
+                    inner.in_flight += 1;
+                    inner.queued_bytes -= delivery.body.len().min(inner.queued_bytes);
+                    self.metrics.queued.dec();
+                    self.metrics.in_flight.inc();
+                    inner.call(webhook); // to the back of the line: everybody gets a turn
+                    return Some(Work::Send(delivery));
+                }
+                Step::Refill(want) => {
+                    inner.call(webhook);
+                    return Some(Work::Refill {
+                        webhook,
+                        want,
+                        grant: self.grant(at),
+                    });
+                }
+                Step::Release(leases) => {
+                    self.forget_queued(&mut inner, &leases);
+                    self.look_later(&mut inner, webhook, at);
+                    return Some(Work::Release(leases));
+                }
+                Step::Rest => self.look_later(&mut inner, webhook, at),
+            }
+        }
+        None
+    }
+
+    /// What a refill brought.
+    pub(crate) fn refilled(&self, webhook: WebhookId, batch: Result<DueBatch, Timestamp>, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        let Some(lane) = inner.lanes.get_mut(&webhook) else {
+            return;
+        };
+        match batch {
+            Err(again_at) => lane.refill_failed(again_at),
+            Ok(batch) => {
+                lane.refilled(batch.next_due);
+                let bytes: usize = batch.deliveries.iter().map(|delivery| delivery.body.len()).sum();
+                self.metrics
+                    .queued
+                    .inc_by(i64::try_from(batch.deliveries.len()).unwrap_or(i64::MAX));
+                batch.deliveries.into_iter().for_each(|delivery| lane.push(delivery));
+                inner.queued_bytes += bytes;
+            }
+        }
+        inner.call(webhook);
+        self.look_later(&mut inner, webhook, at);
+    }
+
+    /// An attempt has ended; a failed one may be due again later.
+    pub(crate) fn finished(&self, webhook: WebhookId, signal: Signal, due_again: Option<Timestamp>, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        inner.in_flight = inner.in_flight.saturating_sub(1);
+        self.metrics.in_flight.dec();
+        if let Some(lane) = inner.lanes.get_mut(&webhook) {
+            lane.finished(signal, at);
+            if let Some(due) = due_again {
+                lane.note_due(due);
+            }
+            inner.call(webhook);
+            self.look_later(&mut inner, webhook, at);
+        }
+        if inner.stopped {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    /// When the next alarm rings.
+    pub(crate) fn next_alarm(&self) -> Option<Timestamp> {
+        self.inner.lock().alarms.first().map(|(at, _)| *at)
+    }
+
+    /// Puts every lane whose alarm has rung in line.
+    pub(crate) fn ring(&self, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        while let Some((due, webhook)) = inner.alarms.first().copied().filter(|(due, _)| *due <= at) {
+            inner.alarms.remove(&(due, webhook));
+            inner.call(webhook);
+        }
+    }
+
+    /// Forgets lanes of which nothing is in memory or known to wait.
+    pub(crate) fn sweep(&self, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        inner.lanes.retain(|_, lane| lane.in_line || !lane.is_idle(at));
+        self.metrics.lanes.set(i64::try_from(inner.lanes.len()).unwrap_or(i64::MAX));
+    }
+
+    /// Takes nothing new and gives back everything that is queued, to be released.
+    pub(crate) fn stop(&self) -> Vec<LeasedDelivery> {
+        let mut inner = self.inner.lock();
+        inner.stopped = true;
+        let queued: Vec<_> = inner.lanes.values_mut().flat_map(Lane::drain).collect();
+        self.forget_queued(&mut inner, &queued);
+        queued
+    }
+
+    /// Waits until no attempt is under way. Only after [`Lanes::stop`].
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let rung = self.quiet.notified();
+            if self.inner.lock().in_flight == 0 {
+                return;
+            }
+            rung.await;
+        }
+    }
+
+    /// Deliveries that one webhook has queued in memory: for tests and for people.
+    pub fn queued(&self, webhook: WebhookId) -> usize {
+        self.inner.lock().lanes.get(&webhook).map_or(0, Lane::queued)
+    }
+
+    fn forget_queued(&self, inner: &mut Inner, leases: &[LeasedDelivery]) {
+        let bytes: usize = leases.iter().map(|delivery| delivery.body.len()).sum();
+        inner.queued_bytes -= bytes.min(inner.queued_bytes);
+        self.metrics.queued.dec_by(i64::try_from(leases.len()).unwrap_or(i64::MAX));
+    }
+
+    /// Lines a lane up now when it is due, sets its alarm when it is due later.
+    fn look_later(&self, inner: &mut Inner, webhook: WebhookId, at: Timestamp) {
+        let Some(wake) = inner.lanes.get(&webhook).and_then(Lane::wake_at) else {
+            return;
+        };
+        if wake <= at {
+            return; // a lane that is due now is in line, or waits for a refill or an attempt to end
+        }
+        let first = inner.alarms.first().is_none_or(|(earliest, _)| wake < *earliest);
+        inner.alarms.insert((wake, webhook));
+        if first {
+            self.alarm.notify_one();
+        }
+    }
+}
+
+impl Inner {
+    /// Puts a lane at the end of the line, once.
+    fn call(&mut self, webhook: WebhookId) {
+        if let Some(lane) = self.lanes.get_mut(&webhook)
+            && !lane.in_line
+        {
+            lane.in_line = true;
+            self.line.push_back(webhook);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The engine: from an event that is to be accepted to an attempt that is in the log.
+//!
+//! Owns: the routing snapshot ([`directory`]), accepting ([`intake`]), lanes and leases ([`lanes`]), one attempt ([`deliver`]), and the upkeep that runs
+//! beside them ([`upkeep`]).
+//!
+//! Never knows: HTTP servers, SQL, sockets, or what time the operating system thinks it is.
+
+pub mod deliver;
+pub mod directory;
+mod engine;
+pub mod intake;
+mod lane;
+pub mod lanes;
+pub mod metrics;
+pub mod sealing;
+pub mod upkeep;
+
+pub use directory::{Destination, Directory, Routes};
+pub use engine::{Engine, EngineParts};
+pub use intake::{AcceptError, Accepted, Draft};
+pub use metrics::Metrics;

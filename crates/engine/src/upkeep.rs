@@ -1,0 +1,132 @@
+//! What runs beside the road: alarms, reconciling memory with the store, retention. Each is a tick that can run at any time, any number of times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_model::{EnvironmentId, Timestamp};
+use tidings_runtime::OnError;
+use tidings_store::{DueWebhook, StoreError};
+use tokio::sync::Notify;
+
+use crate::engine::Engine;
+
+/// How often memory is compared with the store when nobody asks for it.
+const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+/// How often retention removes what is too old.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Events that one transaction of retention removes, at most: small enough that accepting does not notice.
+const PRUNE_EVENTS: usize = 200;
+/// Deliveries that one transaction cancels, at most.
+const CANCEL_DELIVERIES: usize = 500;
+/// Idempotency keys that one transaction forgets, at most.
+const FORGET_KEYS: usize = 1_000;
+
+impl Engine {
+    pub(crate) fn start_upkeep(self: &Arc<Self>) {
+        let (alarms, reconcile, prune) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        self.tasks
+            .spawn("alarms", OnError::StopProcess, async move { alarms.ring_alarms().await });
+        self.tasks.spawn("reconcile", OnError::StopProcess, async move {
+            while reconcile.turn(RECONCILE_EVERY, &reconcile.reconcile).await {
+                tell("reconcile", reconcile.reconcile_tick().await);
+            }
+            Ok::<(), StoreError>(())
+        });
+        self.tasks.spawn("prune", OnError::StopProcess, async move {
+            while prune.turn(PRUNE_EVERY, &prune.prune).await {
+                tell("prune", prune.prune_tick().await);
+            }
+            Ok::<(), StoreError>(())
+        });
+    }
+
+    /// Wakes lanes when their time comes.
+    async fn ring_alarms(self: Arc<Self>) -> Result<(), StoreError> {
+        loop {
+            let next = self.lanes.next_alarm().map(|due| due.since(self.clock.now()));
+            tokio::select! {
+                biased;
+                () = self.tasks.shutdown().begun() => return Ok(()),
+                () = self.lanes.alarm.notified() => {}
+                () = self.clock.sleep(next.unwrap_or(RECONCILE_EVERY)) => {}
+            }
+            self.lanes.ring(self.clock.now());
+            self.pump();
+        }
+    }
+
+    /// Waits for the next turn of a tick: its interval, or a nudge. False: the process is ending.
+    async fn turn(&self, interval: Duration, nudge: &Notify) -> bool {
+        tokio::select! {
+            biased;
+            () = self.tasks.shutdown().begun() => false,
+            () = nudge.notified() => true,
+            () = self.clock.sleep(interval) => true,
+        }
+    }
+
+    /// Compares memory with the store: routing versions, what is due, what has to be cancelled.
+    pub async fn reconcile_tick(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.directory.sync().await?;
+        self.find_due().await?;
+        self.lanes.sweep(self.clock.now());
+        self.pump();
+        Ok(())
+    }
+
+    /// Tells the lanes what waits for them in the store, and cancels what waits for webhooks that are off or gone.
+    pub(crate) async fn find_due(self: &Arc<Self>) -> Result<(), StoreError> {
+        for due in self.store.due_webhooks().await? {
+            if due.cancelled.is_some() {
+                self.cancel(due).await?;
+            } else {
+                self.lanes.note_due(due.webhook, due.next_due, self.clock.now());
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel(&self, due: DueWebhook) -> Result<(), StoreError> {
+        let Some(why) = due.cancelled else {
+            return Ok(());
+        };
+        while self
+            .store
+            .cancel_pending(due.webhook, why, self.clock.now(), CANCEL_DELIVERIES)
+            .await?
+            == CANCEL_DELIVERIES
+        {}
+        Ok(())
+    }
+
+    /// Removes what retention says is too old, a little at a time.
+    pub async fn prune_tick(self: &Arc<Self>) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        while self.store.forget_keys(at, FORGET_KEYS).await? == FORGET_KEYS {}
+        for environment in self.store.environments().await? {
+            self.prune(environment.id, at - environment.settings.retention()).await?;
+        }
+        for gone in self.store.deleted_environments().await? {
+            self.prune(gone, Timestamp::MAX).await?;
+        }
+        Ok(())
+    }
+
+    async fn prune(&self, environment: EnvironmentId, before: Timestamp) -> Result<(), StoreError> {
+        loop {
+            let pruned = self.store.prune(environment, before, PRUNE_EVENTS).await?;
+            self.metrics.pruned.inc_by(pruned.events as u64);
+            if !pruned.more || self.tasks.shutdown().has_begun() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A tick that failed is done again at its next turn.
+fn tell(tick: &'static str, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(tick, %error, "a tick could not be done; it is tried again");
+    }
+}

@@ -1,0 +1,272 @@
+//! A world of one engine on the in-memory store, with a clock that stands still and a network that does as it is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics};
+use tidings_model::delivery::StatusFilter;
+use tidings_model::{
+    Catalog, Delivery, EndpointUrl, Environment, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, SealedSecretSet,
+    Settings, Subscription, Timestamp, Transport, Webhook, WebhookId, WebhookState,
+};
+use tidings_runtime::{Clock, Entropy, ManualClock, Shutdown, TaskSet};
+use tidings_signing::{MasterKey, Vault};
+use tidings_store::{DeliveryDetail, DeliveryFilter, MemStore, Page, Store};
+use tokio::sync::Semaphore;
+
+/// When every world begins.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// Dice that always fall in the middle: retries come exactly on their step.
+struct MiddleEntropy;
+
+impl Entropy for MiddleEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        for (byte, value) in buffer.iter_mut().zip(1_000_u32.to_le_bytes().into_iter().cycle()) {
+            *byte = value;
+        }
+    }
+}
+
+/// What a receiver does with the next request.
+#[derive(Clone, Debug)]
+pub(crate) enum Does {
+    Answers(u16),
+    AnswersWith(u16, &'static str, &'static str),
+    Breaks,
+    Hangs,
+}
+
+/// Receivers by URL: what they do, in order, the last for ever; and what they got.
+pub(crate) struct Network {
+    scripts: Mutex<BTreeMap<String, Vec<Does>>>,
+    got: Mutex<Vec<(String, Timestamp, OutboundRequest)>>,
+    released: Semaphore,
+    clock: ManualClock,
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn send(&self, request: OutboundRequest) -> Exchange {
+        let url = request.url.to_string();
+        self.got.lock().push((url.clone(), self.clock.now(), request));
+        let does = {
+            let mut scripts = self.scripts.lock();
+            let script = scripts.entry(url).or_insert_with(|| vec![Does::Answers(200)]);
+            if script.len() > 1 { script.remove(0) } else { script[0].clone() }
+        };
+        let reply = |status, headers| Exchange {
+            reply: Some(Reply {
+                status,
+                headers,
+                body: Bytes::new(),
+                body_truncated: false,
+            }),
+            ..Exchange::default()
+        };
+        match does {
+            Does::Answers(status) => reply(status, Vec::new()),
+            Does::AnswersWith(status, name, value) => reply(status, vec![(name.to_owned(), value.to_owned())]),
+            Does::Breaks => Exchange::failed(FailureKind::Connect, "connection refused"),
+            Does::Hangs => {
+                self.released.acquire().await.unwrap().forget();
+                Exchange::failed(FailureKind::Timeout, "no complete reply in time")
+            }
+        }
+    }
+
+    async fn vet(&self, _: EnvironmentId, _: &EndpointUrl) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<MemStore>,
+    pub(crate) clock: ManualClock,
+    pub(crate) network: Arc<Network>,
+    pub(crate) environment: EnvironmentId,
+    pub(crate) shutdown: Shutdown,
+    next: u16,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let clock = ManualClock::at(START);
+        let store = Arc::new(MemStore::new());
+        let environment = EnvironmentId::from_chance([7; 16]);
+        let settings = Settings::default();
+        store
+            .create_environment(&Environment {
+                id: environment,
+                name: "Test".to_owned(),
+                settings,
+                created_at: START,
+            })
+            .await
+            .unwrap()
+            .unwrap();
+        let network = Arc::new(Network {
+            scripts: Mutex::default(),
+            got: Mutex::default(),
+            released: Semaphore::new(0),
+            clock: clock.clone(),
+        });
+        let shutdown = Shutdown::new();
+        let engine = start(&store, &clock, &network, &shutdown).await;
+        Self {
+            engine,
+            store,
+            clock,
+            network,
+            environment,
+            shutdown,
+            next: 1,
+        }
+    }
+
+    /// The process dies and another one starts on the same store.
+    pub(crate) async fn crash(&mut self) {
+        self.shutdown.force();
+        settle().await;
+        self.shutdown = Shutdown::new();
+        self.engine = start(&self.store, &self.clock, &self.network, &self.shutdown).await;
+    }
+
+    /// A webhook for everything, straight into the store: the engine has not heard of it.
+    pub(crate) async fn unannounced_webhook(&mut self, name: &str) -> WebhookId {
+        let id = WebhookId::new(START, self.next);
+        self.next += 1;
+        let webhook = Webhook {
+            id,
+            environment: self.environment,
+            tenant: None,
+            name: name.to_owned(),
+            description: String::new(),
+            url: format!("https://{name}.test/"),
+            secrets: SealedSecretSet::default(),
+            subscription: Subscription::parse(["*"]).unwrap(),
+            headers: None,
+            state: WebhookState::Active,
+            created_at: START,
+            updated_at: START,
+        };
+        assert!(self.store.create_webhook(&webhook).await.unwrap());
+        id
+    }
+
+    pub(crate) async fn webhook(&mut self, name: &str, script: &[Does]) -> WebhookId {
+        self.network.scripts.lock().insert(format!("https://{name}.test/"), script.to_vec());
+        let id = self.unannounced_webhook(name).await;
+        self.engine.changed(self.environment).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn publish(&self) -> Accepted {
+        let draft = Draft {
+            event_type: Arc::clone(Catalog::built_in().get("frontegg.user.created").unwrap()),
+            tenant: None,
+            user: None,
+            application: None,
+            body: Bytes::from_static(b"{\"eventKey\":\"frontegg.user.created\"}"),
+            idempotency: None,
+            for_webhooks: true,
+        };
+        let accepted = self.engine.accept(self.environment, vec![draft]).await.unwrap();
+        settle().await;
+        accepted.into_iter().next().unwrap().unwrap()
+    }
+
+    /// Lets time pass and everybody act when their time has come.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        let until = self.clock.now() + duration;
+        while self.clock.now() < until {
+            let next = self.clock.next_wake().map_or(until, |wake| wake.min(until));
+            self.clock.advance(next.since(self.clock.now()).max(Duration::from_millis(1)));
+            settle().await;
+        }
+    }
+
+    /// Lets time pass at once, as for a machine that slept.
+    pub(crate) async fn leap(&self, duration: Duration) {
+        self.clock.advance(duration);
+        settle().await;
+    }
+
+    /// Lets those who hang time out.
+    pub(crate) async fn release(&self, count: usize) {
+        self.network.released.add_permits(count);
+        settle().await;
+    }
+
+    /// When a receiver got requests, in milliseconds since the beginning.
+    pub(crate) fn times(&self, name: &str) -> Vec<i64> {
+        let url = format!("https://{name}.test/");
+        self.network
+            .got
+            .lock()
+            .iter()
+            .filter(|(to, ..)| *to == url)
+            .map(|(_, at, _)| at.as_millis() - START.as_millis())
+            .collect()
+    }
+
+    /// The requests that a receiver got.
+    pub(crate) fn requests(&self, name: &str) -> Vec<OutboundRequest> {
+        let url = format!("https://{name}.test/");
+        self.network
+            .got
+            .lock()
+            .iter()
+            .filter(|(to, ..)| *to == url)
+            .map(|(.., request)| request.clone())
+            .collect()
+    }
+
+    pub(crate) async fn deliveries(&self, webhook: WebhookId, status: Option<StatusFilter>) -> Vec<Delivery> {
+        let filter = DeliveryFilter {
+            webhook: Some(webhook),
+            status,
+            ..DeliveryFilter::of(self.environment)
+        };
+        self.store.deliveries(&filter, Page::first(10_000), self.clock.now()).await.unwrap()
+    }
+
+    pub(crate) async fn only_delivery(&self, webhook: WebhookId) -> DeliveryDetail {
+        let deliveries = self.deliveries(webhook, None).await;
+        assert_eq!(deliveries.len(), 1);
+        self.store
+            .delivery(self.environment, deliveries[0].id, self.clock.now())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+}
+
+async fn start(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, shutdown: &Shutdown) -> Arc<Engine> {
+    let key = MasterKey::from_bytes([3; 32]);
+    let parts = EngineParts {
+        store: store.clone(),
+        transport: network.clone(),
+        vault: Arc::new(Vault::new(&key, &[])),
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(MiddleEntropy),
+        tasks: TaskSet::new(shutdown.clone()),
+        metrics: Metrics::register(&mut Registry::default()),
+    };
+    let engine = Engine::start(parts).await.unwrap();
+    settle().await;
+    engine
+}
+
+/// Lets every task run until all of them wait: they share this thread, and none of them waits for the outside world.
+async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
