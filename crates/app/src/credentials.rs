@@ -85,7 +85,7 @@ impl App {
     /// Revokes a credential: it and every token minted with it stop working at once.
     pub async fn revoke_credential(&self, caller: &Caller, environment: EnvironmentId, id: CredentialId) -> Result<(), Problem> {
         caller.can_operate()?;
-        let revoked = self.store.delete_credential(environment, id.clone()).await?;
+        let revoked = self.store.delete_credential(environment, &id).await?;
         self.reload_credentials().await?;
         if revoked {
             Ok(())

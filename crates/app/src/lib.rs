@@ -11,10 +11,13 @@ pub mod caller;
 pub mod credentials;
 pub mod environments;
 pub mod event_types;
+mod header_names;
 pub mod log;
+pub mod log_entries;
 pub mod problem;
 pub mod publish;
 mod schema;
+mod stats;
 pub mod testing;
 pub mod tokens;
 mod validate;
@@ -23,3 +26,6 @@ pub mod webhooks;
 pub use app::{App, AppParts, TOKEN_KEY_PURPOSE};
 pub use caller::{Caller, Identity};
 pub use problem::{Code, FieldProblem, Problem};
+
+/// What the verbs take and give that the store defines: whoever calls them needs no store.
+pub use tidings_store::{CopyReport, DeliveryDetail, DeliveryFilter, EventFilter, Page, StoreStats, WebhookFilter, WebhookWithHealth};

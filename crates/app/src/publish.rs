@@ -2,7 +2,8 @@
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use tidings_engine::{Accepted, Draft, Routes};
+use tidings_engine::{Draft, Routes};
+pub use tidings_engine::Accepted;
 use tidings_model::catalog::nearest;
 use tidings_model::limits::{BATCH_EVENTS_MAX, IDEMPOTENCY_HOURS, IDEMPOTENCY_KEY_CHARS_MAX};
 use tidings_model::payload::{self, EventContext};
@@ -103,6 +104,14 @@ impl App {
             .into_iter()
             .map(|answer| answer.or_else(|| accepted.next()).unwrap_or_else(missing))
             .collect())
+    }
+
+    /// Checks how many events a batch has.
+    pub fn check_batch(events: usize) -> Result<(), Problem> {
+        if (1..=BATCH_EVENTS_MAX).contains(&events) {
+            return Ok(());
+        }
+        Err(Problem::field("events", format!("has to hold between 1 and {BATCH_EVENTS_MAX} events, not {events}")))
     }
 
     fn idempotency(&self, key: IdempotencyKey<'_>) -> Result<Idempotency, Problem> {

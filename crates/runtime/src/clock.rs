@@ -175,7 +175,8 @@ mod tests {
     #[tokio::test]
     async fn a_manual_clock_wakes_sleepers_when_their_time_comes() {
         let clock = ManualClock::at(Timestamp::from_millis(1_000));
-        let sleeper = tokio::task::spawn({
+        let mut tasks = tokio::task::JoinSet::new();
+        let woken = tasks.spawn({
             let clock = clock.clone();
             async move {
                 clock.sleep(Duration::from_millis(50)).await;
@@ -187,9 +188,9 @@ mod tests {
         }
         clock.advance(Duration::from_millis(49));
         tokio::task::yield_now().await;
-        assert!(!sleeper.is_finished());
+        assert!(!woken.is_finished());
         clock.advance(Duration::from_millis(1));
-        assert_eq!(sleeper.await.unwrap(), Timestamp::from_millis(1_050));
+        assert_eq!(tasks.join_next().await.unwrap().unwrap(), Timestamp::from_millis(1_050));
     }
 
     #[tokio::test]

@@ -1,0 +1,166 @@
+//! Copies and checks of a store, running or not: both only read, and neither asks for the folder's lock.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::folder::{self, DATABASE, OpenError};
+use crate::{connection, migrations};
+
+/// Pages copied between two reports of progress: 8 MiB.
+const STEP_PAGES: i32 = 1_024;
+/// Faults that a check names; one is enough to know that the file is damaged.
+const FAULTS_NAMED: i64 = 10;
+
+/// A backup was not made; the target is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is no store, or it cannot be read.
+    #[error(transparent)]
+    Source(#[from] OpenError),
+    /// Something is at the target already.
+    #[error("{0} is there already: name a file that does not exist")]
+    Exists(PathBuf),
+    /// The target cannot be written.
+    #[error("cannot write the backup {file}: {reason}")]
+    Target {
+        /// The target.
+        file: PathBuf,
+        /// What SQLite or the operating system says.
+        reason: String,
+    },
+    /// Pages could not be copied.
+    #[error("the copy failed: {0}")]
+    Copy(#[from] rusqlite::Error),
+    /// Somebody else has opened the unfinished copy.
+    #[error("the unfinished copy is locked by another program")]
+    Locked,
+}
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Pages of the database.
+    pub pages: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// The schema that it has.
+    pub schema: u32,
+}
+
+/// Copies the database of a data folder as it is at this moment into one new file, while it may be in use. `progress` is told how many of how many
+/// pages are copied. The file appears under its name when it is whole and durable; an existing one is never overwritten.
+pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> Result<BackupReport, BackupError> {
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    let (source, schema) = open(folder)?;
+    let unfinished = unfinished(to);
+    let refused = |error: &dyn std::fmt::Display| BackupError::Target {
+        file: to.to_owned(),
+        reason: error.to_string(),
+    };
+    remove(&unfinished).map_err(|error| refused(&error))?;
+    let copied = copy(&source, &unfinished, &mut progress).and_then(|pages| {
+        publish(&unfinished, to).map_err(|error| refused(&error))?;
+        let bytes = fs::metadata(to).map_err(|error| refused(&error))?.len();
+        Ok(BackupReport { pages, bytes, schema })
+    });
+    if copied.is_err() {
+        remove(&unfinished).map_err(|error| refused(&error))?;
+    }
+    copied
+}
+
+fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, BackupError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut target = Connection::open_with_flags(target, flags)?;
+    // One read transaction around all steps: without it every commit of a running store would start the copy again.
+    let snapshot = source.unchecked_transaction()?;
+    snapshot.query_row("-- backup: take the snapshot\n SELECT count(*) FROM migrations", [], |_| Ok(()))?;
+    let pages = {
+        let backup = Backup::new(&snapshot, &mut target)?;
+        loop {
+            let step = backup.step(STEP_PAGES)?;
+            let (left, all) = (backup.progress().remaining, backup.progress().pagecount);
+            let all = u64::from(all.unsigned_abs());
+            progress(all - u64::from(left.unsigned_abs()), all);
+            match step {
+                StepResult::Done => break all,
+                StepResult::More => {}
+                _ => return Err(BackupError::Locked),
+            }
+        }
+    };
+    target.close().map_err(|(_, error)| error)?;
+    Ok(pages)
+}
+
+/// Gives a whole copy its name, durably.
+fn publish(unfinished: &Path, to: &Path) -> io::Result<()> {
+    File::open(unfinished)?.sync_all()?;
+    fs::rename(unfinished, to)?;
+    match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => folder::sync_folder(parent),
+        _ => folder::sync_folder(Path::new(".")),
+    }
+}
+
+fn unfinished(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".unfinished");
+    name.into()
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The schema of the database.
+    pub schema: u32,
+    /// The newest schema that this binary knows: opening the store brings it there.
+    pub known_schema: u32,
+    /// What is wrong with the file, in SQLite's words; empty when nothing is.
+    pub faults: Vec<String>,
+}
+
+/// Reads the whole database of a data folder and says what is wrong with it. It may be in use.
+pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
+    let (source, schema) = open(folder)?;
+    let faults = source
+        .prepare(&format!("-- check: every page\n PRAGMA quick_check({FAULTS_NAMED})"))
+        .and_then(|mut statement| {
+            statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()
+        })
+        .map_err(|error| OpenError::of(&folder.join(DATABASE), &error))?;
+    Ok(CheckReport {
+        schema,
+        known_schema: migrations::KNOWN,
+        faults: faults.into_iter().filter(|fault| fault != "ok").collect(),
+    })
+}
+
+/// A connection that only reads, also when it is the last to leave: then it does not checkpoint either.
+fn open(folder: &Path) -> Result<(Connection, u32), OpenError> {
+    let file = folder.join(DATABASE);
+    let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
+    let source = connection::open_reader(&file).map_err(failed)?;
+    source
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(failed)?;
+    connection::check_head(&source, &file)?;
+    let schema = migrations::version(&source, &file)?;
+    Ok((source, schema))
+}

@@ -1,0 +1,98 @@
+//! Moving pages from the write-ahead log into the database, beside the road.
+//!
+//! A thread does it once the log has grown to [`START_BYTES`]; when it cannot keep up, the writer does it itself from [`BACKSTOP_BYTES`]. Both are
+//! passive: they never wait for a reader.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use crate::connection;
+use crate::folder::OpenError;
+
+/// From this size of the log on, the thread moves pages.
+const START_BYTES: u64 = 32 * 1024 * 1024;
+/// From this size on, the writer does it too.
+const BACKSTOP_BYTES: u64 = 64 * 1024 * 1024;
+
+const PASSIVE: &str = "
+    -- checkpoint: what no reader needs any more
+    PRAGMA wal_checkpoint(PASSIVE)";
+const TRUNCATE: &str = "
+    -- checkpoint: everything, and cut the log
+    PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// The thread, and how it learns that there is something to do.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    wal_pages: Arc<AtomicU32>,
+    page_bytes: u64,
+    nudge: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpointer {
+    /// Starts the thread, and has the writer's connection count the pages of the log.
+    pub(crate) fn start(file: &Path, writer: &mut Connection) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| OpenError::of(file, &error);
+        let wal_pages = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&wal_pages);
+        let count = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            counted.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        };
+        writer.wal_hook(Some(count)).map_err(failed)?;
+        let page_bytes = writer.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(failed)?;
+        let connection = connection::open_checkpointer(file).map_err(failed)?;
+        let (nudge, nudges) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("tidings-checkpoint".to_owned())
+            .spawn(move || serve(&connection, &nudges))
+            .map_err(|error| OpenError::io(file, &error))?;
+        Ok(Self {
+            wal_pages,
+            page_bytes,
+            nudge,
+            thread,
+        })
+    }
+
+    /// Sees to the log after a commit.
+    pub(crate) fn after_commit(&self, writer: &Connection) {
+        let bytes = u64::from(self.wal_pages.load(Ordering::Relaxed)) * self.page_bytes;
+        if bytes >= BACKSTOP_BYTES {
+            run(writer, PASSIVE);
+        } else if bytes >= START_BYTES {
+            let _ = self.nudge.try_send(()); // full: the thread will look anyway
+        }
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(self) {
+        drop(self.nudge);
+        if self.thread.join().is_err() {
+            tracing::error!("the checkpoint thread panicked");
+        }
+    }
+}
+
+fn serve(connection: &Connection, nudges: &Receiver<()>) {
+    while nudges.recv().is_ok() {
+        run(connection, PASSIVE);
+    }
+}
+
+/// Moves everything into the database, as the last thing that the writer does. What a reader still holds stays in the log, which is as durable.
+pub(crate) fn finish(writer: &Connection) {
+    run(writer, TRUNCATE);
+}
+
+fn run(connection: &Connection, checkpoint: &str) {
+    if let Err(error) = connection.query_row(checkpoint, [], |_| Ok(())) {
+        tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
+    }
+}

@@ -1,0 +1,75 @@
+//! The numbers under which words are stored. They are part of the schema: a number never changes its meaning.
+
+use tidings_model::{CancelReason, DisableReason, Trigger};
+use tidings_store::PersonRole;
+
+/// Not finished. Also written out in the conditions of statements and of partial indexes, as the planner wants it.
+pub(crate) const PENDING: i64 = 0;
+/// Taken by the receiver.
+pub(crate) const DELIVERED: i64 = 1;
+/// The schedule ran out.
+pub(crate) const EXHAUSTED: i64 = 2;
+/// Given up.
+pub(crate) const CANCELLED: i64 = 3;
+
+/// A word with a number in the schema.
+pub(crate) trait Code: Copy + 'static {
+    /// Every word.
+    const ALL: &'static [Self];
+
+    /// Its number.
+    fn code(self) -> i64;
+
+    /// The word of a number.
+    fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|word| word.code() == code)
+    }
+}
+
+impl Code for Trigger {
+    const ALL: &'static [Self] = &[Self::Event, Self::Resend, Self::Test];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::Event => 0,
+            Self::Resend => 1,
+            Self::Test => 2,
+        }
+    }
+}
+
+impl Code for CancelReason {
+    const ALL: &'static [Self] = &[Self::Gone, Self::WebhookDisabled, Self::WebhookDeleted];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::Gone => 0,
+            Self::WebhookDisabled => 1,
+            Self::WebhookDeleted => 2,
+        }
+    }
+}
+
+impl Code for DisableReason {
+    const ALL: &'static [Self] = &[Self::Operator, Self::Gone, Self::Failing];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::Operator => 0,
+            Self::Gone => 1,
+            Self::Failing => 2,
+        }
+    }
+}
+
+impl Code for PersonRole {
+    const ALL: &'static [Self] = &[Self::Owner, Self::Admin, Self::Viewer];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::Owner => 0,
+            Self::Admin => 1,
+            Self::Viewer => 2,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The data folder: who may use it, and what the files in it are called.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The database in the data folder.
+pub(crate) const DATABASE: &str = "tidings.db";
+const LOCK: &str = "tidings.lock";
+
+/// The store could not be opened; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or its lock file could not be made or opened.
+    #[error("cannot use the data folder {folder}: {source}")]
+    Folder {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("the data folder {folder} is in use by another process: stop that one first, or choose another folder")]
+    InUse {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The file is not what it should be.
+    #[error("the database {file} is damaged ({reason}): restore it from a copy made by `tidings backup`")]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later version of Tidings wrote it.
+    #[error("the database {file} has schema {found}, written by a newer Tidings; this one knows schemas up to {known}: use the newer one")]
+    Newer {
+        /// The database.
+        file: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The newest schema of this binary.
+        known: u32,
+    },
+    /// Its schema came about in another way than this binary's.
+    #[error("the database {file} was made by another build: its migration {version} is not the one of this binary")]
+    Changed {
+        /// The database.
+        file: PathBuf,
+        /// The migration.
+        version: u32,
+    },
+    /// SQLite cannot open it for a reason that lies outside the file.
+    #[error("cannot open the database {file}: {reason}")]
+    Unavailable {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite or the operating system says.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    /// What an error of SQLite means for opening that file.
+    pub(crate) fn of(file: &Path, error: &rusqlite::Error) -> Self {
+        let (file, reason) = (file.to_owned(), error.to_string());
+        if crate::fault::is_damage(error) {
+            Self::Damaged { file, reason }
+        } else {
+            Self::Unavailable { file, reason }
+        }
+    }
+
+    /// That the operating system refused something about that file.
+    pub(crate) fn io(file: &Path, error: &io::Error) -> Self {
+        Self::Unavailable {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// The right to use a data folder, held until it is dropped; the operating system takes it back when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Takes the folder, which is made when it is not there.
+    pub(crate) fn take(folder: &Path) -> Result<Self, OpenError> {
+        let refused = |source| OpenError::Folder {
+            folder: folder.to_owned(),
+            source,
+        };
+        make_private(folder).map_err(refused)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = options.open(folder.join(LOCK)).map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(refused(source)),
+        }
+    }
+}
+
+/// Makes the folder when it is not there, for nobody else to read: events carry what customers do.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// Makes the entries of a folder durable: a new or renamed file is only there after a crash when its folder was synced.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,34 @@
+//! The embedded default store: one SQLite database in the data folder.
+//!
+//! Owns: the data folder's lock and database file, the schema and its migrations, the one writer thread with its group commit, the readers, checkpoints
+//! and backups. One verb is one function with its SQL beside it, in the file of its group.
+//!
+//! Never knows: the engine, HTTP, or what time it is: verbs are told, and the clock that it is given only measures commits and dates migrations.
+
+mod append;
+mod attempts;
+mod backup;
+mod checkpoint;
+mod codes;
+mod connection;
+mod credentials;
+mod deliveries;
+mod environments;
+mod event_types;
+mod events;
+mod fault;
+mod folder;
+mod lease;
+mod migrations;
+mod readers;
+mod record;
+mod settle;
+mod store;
+mod upkeep;
+mod verbs;
+mod webhooks;
+mod writer;
+
+pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
+pub use folder::OpenError;
+pub use store::{CommitFigures, SqliteOptions, SqliteStore};

@@ -1,0 +1,91 @@
+//! The schema's history: numbered files, applied once each and never changed afterwards.
+
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use crate::folder::OpenError;
+
+/// What was applied, so that a database can be told from one of a newer or of another build.
+const HISTORY: &str = "
+    -- migrations: the history itself
+    CREATE TABLE IF NOT EXISTS migrations (
+        version    INTEGER PRIMARY KEY CHECK (version > 0),
+        name       TEXT    NOT NULL,
+        checksum   BLOB    NOT NULL CHECK (length(checksum) = 32),
+        applied_at INTEGER NOT NULL
+    ) STRICT";
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// In order; the first has the version 1.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "first",
+    sql: include_str!("../migrations/0001_first.sql"),
+}];
+
+/// The newest schema of this binary.
+pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;
+
+/// Brings a database to the newest schema, each step in a transaction of its own, after checking that what it has is what this binary would have made.
+pub(crate) fn apply(connection: &mut Connection, file: &Path, at_millis: i64) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::of(file, &error);
+    connection.execute_batch(HISTORY).map_err(failed)?;
+    let have = version(connection, file)?;
+    for (migration, version) in MIGRATIONS.iter().zip(1_u32..).skip(have as usize) {
+        let tx = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        tx.execute_batch(migration.sql).map_err(failed)?;
+        tx.execute(
+            "-- migrations: one more was applied
+             INSERT INTO migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
+            params![version, migration.name, checksum(migration), at_millis],
+        )
+        .map_err(failed)?;
+        tx.commit().map_err(failed)?;
+        tracing::info!(version, name = migration.name, "the database has a new schema");
+    }
+    Ok(())
+}
+
+/// The schema that a database has, when its history is a beginning of this binary's.
+pub(crate) fn version(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::of(file, &error);
+    let mut statement = connection
+        .prepare(
+            "-- migrations: what was applied
+             SELECT version, checksum FROM migrations ORDER BY version",
+        )
+        .map_err(failed)?;
+    let applied: Vec<(u32, Vec<u8>)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .and_then(Iterator::collect)
+        .map_err(failed)?;
+    if let Some((found, _)) = applied.last()
+        && *found > KNOWN
+    {
+        return Err(OpenError::Newer {
+            file: file.to_owned(),
+            found: *found,
+            known: KNOWN,
+        });
+    }
+    for ((version, sum), (expected, migration)) in applied.iter().zip((1_u32..).zip(MIGRATIONS)) {
+        if *version != expected || sum.as_slice() != checksum(migration) {
+            return Err(OpenError::Changed {
+                file: file.to_owned(),
+                version: expected,
+            });
+        }
+    }
+    Ok(applied.len() as u32)
+}
+
+fn checksum(migration: &Migration) -> Vec<u8> {
+    digest(&SHA256, migration.sql.as_bytes()).as_ref().to_vec()
+}

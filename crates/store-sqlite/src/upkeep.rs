@@ -1,0 +1,143 @@
+//! Pruning, forgetting, counting.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tidings_model::{EnvironmentId, EventId, Timestamp};
+use tidings_store::{EventIdSequence, Pruned, StoreStats};
+
+use crate::fault::Outcome;
+use crate::record::{Record, sql_count};
+use crate::writer::WriteTx;
+use crate::{environments, events};
+
+/// A delivery that could have been leased for so long is overdue.
+const OVERDUE_MS: i64 = 10_000;
+
+/// Goes on with the numbering of events where it stopped.
+pub(crate) fn event_ids(connection: &Connection) -> rusqlite::Result<EventIdSequence> {
+    let newest: Option<i64> = connection
+        .query_row(
+            "-- upkeep::event_ids: the newest that was ever given out
+             SELECT max(id) FROM (SELECT max(id) AS id FROM events UNION ALL SELECT event FROM pruned)",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    Ok(EventIdSequence::after(newest.and_then(EventId::from_raw)))
+}
+
+/// Removes old events of an environment that have nothing pending, oldest first.
+pub(crate) fn prune(tx: &mut WriteTx<'_>, environment: EnvironmentId, before: Timestamp, limit: usize) -> Outcome<Pruned> {
+    let Some(environment) = environments::logged_id(tx.connection, environment)? else {
+        return Ok(Pruned::default());
+    };
+    let mut ids = finished(tx.connection, environment, before, limit.saturating_add(1))?;
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    for id in &ids {
+        remove(tx.connection, *id)?;
+    }
+    if let Some(newest) = ids.last() {
+        tx.connection
+            .prepare_cached(
+                "-- upkeep::prune: remember the newest, so that its id is not given out again
+                 INSERT INTO pruned (only, event) VALUES (0, ?1) ON CONFLICT (only) DO UPDATE SET event = max(event, ?1)",
+            )?
+            .execute([newest])?;
+    }
+    if !more && is_gone(tx.connection, environment)? {
+        environments::forget(tx, environment)?;
+    }
+    Ok(Pruned { events: ids.len(), more })
+}
+
+fn finished(connection: &Connection, environment: i64, before: Timestamp, limit: usize) -> Outcome<Vec<i64>> {
+    let end = events::ids_between(None, Some(before)).end;
+    let ids = connection
+        .prepare_cached(
+            "-- upkeep::finished: old, with nothing pending
+             SELECT id FROM events INDEXED BY events_by_environment
+             WHERE environment = ?1 AND id < ?2 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 0)
+             ORDER BY id LIMIT ?3",
+        )?
+        .query_map(params![environment, end, sql_count(limit)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(ids)
+}
+
+fn remove(connection: &Connection, event: i64) -> Outcome<()> {
+    let run = |sql: &str| connection.prepare_cached(sql)?.execute([event]);
+    run("-- upkeep::remove: its attempts
+         DELETE FROM attempts WHERE event = ?1")?;
+    run("-- upkeep::remove: its deliveries
+         DELETE FROM deliveries WHERE event = ?1")?;
+    run("-- upkeep::remove: the event
+         DELETE FROM events WHERE id = ?1")?;
+    Ok(())
+}
+
+/// True for a deleted environment of which nothing is left.
+fn is_gone(connection: &Connection, environment: i64) -> Outcome<bool> {
+    let gone = connection
+        .prepare_cached(
+            "-- upkeep::is_gone: deleted, and no event
+             SELECT 1 FROM environments
+             WHERE id = ?1 AND deleted = 1 AND NOT EXISTS (SELECT 1 FROM events WHERE environment = environments.id)",
+        )?
+        .exists([environment])?;
+    Ok(gone)
+}
+
+/// Forgets idempotency keys that have expired.
+pub(crate) fn forget_keys(tx: &WriteTx<'_>, at: Timestamp, limit: usize) -> Outcome<usize> {
+    let forgotten = tx
+        .connection
+        .prepare_cached(
+            "-- upkeep::forget_keys: the oldest first
+             DELETE FROM idempotency WHERE (environment, key) IN (
+                 SELECT environment, key FROM idempotency INDEXED BY idempotency_by_expiry
+                 WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+        )?
+        .execute(params![at.as_millis(), sql_count(limit)])?;
+    Ok(forgotten)
+}
+
+/// Deleted environments that still have events.
+pub(crate) fn deleted_environments(connection: &Connection) -> Outcome<Vec<EnvironmentId>> {
+    connection
+        .prepare_cached(
+            "-- upkeep::deleted_environments: with events
+             SELECT id, uuid FROM environments
+             WHERE deleted = 1 AND EXISTS (SELECT 1 FROM events WHERE environment = environments.id)
+             ORDER BY uuid",
+        )?
+        .query_and_then([], |row| environments::uuid(&Record::new(row, "environments", &["id"]), "uuid"))?
+        .collect()
+}
+
+/// Figures of the whole store.
+pub(crate) fn stats(connection: &Connection, at: Timestamp) -> Outcome<StoreStats> {
+    let overdue_since = at.as_millis() - OVERDUE_MS;
+    let count = |sql: &str| -> rusqlite::Result<StoreStats> {
+        connection.prepare_cached(sql)?.query_row([overdue_since], |row| {
+            Ok(StoreStats {
+                pending: row.get(0)?,
+                overdue: row.get(1)?,
+            })
+        })
+    };
+    let waiting = count(
+        "-- upkeep::stats: what waits
+         SELECT count(*), count(*) FILTER (WHERE due_at <= ?1)
+         FROM deliveries INDEXED BY deliveries_waiting WHERE state = 0 AND lease_token IS NULL",
+    )?;
+    let leased = count(
+        "-- upkeep::stats: what is in somebody's hands
+         SELECT count(*), count(*) FILTER (WHERE max(due_at, lease_until) <= ?1)
+         FROM deliveries INDEXED BY deliveries_leased WHERE lease_token IS NOT NULL",
+    )?;
+    Ok(StoreStats {
+        pending: waiting.pending + leased.pending,
+        overdue: waiting.overdue + leased.overdue,
+    })
+}

@@ -1,0 +1,9 @@
+//! The store through its public door: what every store promises, and what only one with files can.
+
+#![expect(clippy::unwrap_used, reason = "what a test prepares has to work")]
+
+mod backup;
+mod commits;
+mod conformance;
+mod opening;
+mod world;

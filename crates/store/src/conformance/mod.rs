@@ -1,0 +1,27 @@
+//! The suite that every store has to pass: one case per promise of the [`Store`](crate::Store) trait, races, and random operations compared with
+//! [`MemStore`](crate::MemStore), the reference.
+//!
+//! Owns: what "conforms" means. Knows the trait and nothing behind it; every case begins with an empty store of its own.
+//!
+//! A store's test file says how to make an empty one, and every case becomes a `#[tokio::test]` of its own:
+//!
+//! ```ignore
+//! /// An empty store, and what has to live as long as it does (a temporary directory, say).
+//! async fn fresh() -> (Arc<dyn Store>, TempDir) { … }
+//!
+//! tidings_store::conformance_suite!(fresh);
+//!
+//! #[tokio::test]
+//! async fn it_answers_as_the_model_does() {
+//!     tidings_store::conformance::agrees_with_model(fresh, 64).await;
+//! }
+//! ```
+
+pub mod append;
+pub mod environments;
+pub mod event_types;
+pub mod people;
+pub mod routing;
+mod suite;
+pub mod webhooks;
+mod world;

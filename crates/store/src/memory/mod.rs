@@ -1,0 +1,237 @@
+//! The obvious store: everything in plain maps behind one lock, every verb a few lines. It is what other stores are compared with, and what tests of
+//! other rooms use. Nothing here is fast, and nothing survives the process.
+//!
+//! Owns: the meaning of every verb, as short as it can be said. Never knows: a driver, or what time it is.
+
+mod configuration;
+mod log;
+mod road;
+mod upkeep;
+mod webhooks;
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
+use tidings_model::{
+    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
+    TenantId, Timestamp, Webhook, WebhookId,
+};
+
+use crate::{
+    AppendRefusal, Appended, CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter,
+    DueBatch, DueWebhook, EnvironmentChange, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, NameTaken, NewEvent, Page, Person,
+    Pruned, ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
+    WebhookWithHealth,
+};
+
+/// A store in memory, the reference model of all others. It is never unavailable.
+#[derive(Default)]
+pub struct MemStore {
+    state: Mutex<State>,
+}
+
+impl MemStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+impl std::fmt::Debug for MemStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemStore").finish_non_exhaustive()
+    }
+}
+
+/// Everything. Each file beside this one adds the verbs of one concern.
+#[derive(Default)]
+struct State {
+    /// In the order in which they were added.
+    environments: Vec<configuration::EnvironmentRow>,
+    credentials: Vec<Credential>,
+    people: Vec<Person>,
+    webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
+    /// The tenants of webhooks that were deleted, for those who read the log.
+    former_owners: BTreeMap<WebhookId, Option<TenantId>>,
+    ids: EventIdSequence,
+    events: BTreeMap<EventId, road::EventRow>,
+    keys: HashMap<(EnvironmentId, String), road::KeyRow>,
+}
+
+#[async_trait]
+impl Store for MemStore {
+    async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError> {
+        Ok(self.state().create_environment(environment))
+    }
+
+    async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
+        Ok(self.state().environments.iter().map(|row| row.environment.clone()).collect())
+    }
+
+    async fn change_environment(
+        &self,
+        id: EnvironmentId,
+        change: &EnvironmentChange,
+    ) -> Result<Result<Option<Environment>, NameTaken>, StoreError> {
+        Ok(self.state().change_environment(id, change))
+    }
+
+    async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Result<Result<(), DeleteEnvironmentError>, StoreError> {
+        Ok(self.state().delete_environment(id, force))
+    }
+
+    async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError> {
+        Ok(self.state().copy_environment(from, to, at))
+    }
+
+    async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.state().credentials.push(credential.clone());
+        Ok(())
+    }
+
+    async fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
+        Ok(self.state().credentials.clone())
+    }
+
+    async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError> {
+        Ok(self.state().delete_credential(environment, id))
+    }
+
+    async fn create_person(&self, person: &Person) -> Result<Result<(), NameTaken>, StoreError> {
+        Ok(self.state().create_person(person))
+    }
+
+    async fn people(&self) -> Result<Vec<Person>, StoreError> {
+        Ok(self.state().people.clone())
+    }
+
+    async fn create_event_type(
+        &self,
+        environment: EnvironmentId,
+        event_type: &CustomEventType,
+    ) -> Result<Result<(), CreateEventTypeError>, StoreError> {
+        Ok(self.state().create_event_type(environment, event_type))
+    }
+
+    async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError> {
+        Ok(self.state().delete_event_type(environment, key))
+    }
+
+    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+        Ok(self.state().create_webhook(webhook))
+    }
+
+    async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError> {
+        Ok(self.state().webhook_of(environment, id).cloned())
+    }
+
+    async fn webhooks(
+        &self,
+        environment: EnvironmentId,
+        filter: &WebhookFilter,
+        page: Page<WebhookId>,
+    ) -> Result<Vec<WebhookWithHealth>, StoreError> {
+        Ok(self.state().webhooks(environment, filter, &page))
+    }
+
+    async fn replace_webhook(
+        &self,
+        webhook: &Webhook,
+        unchanged_since: Timestamp,
+    ) -> Result<Result<(), ReplaceWebhookError>, StoreError> {
+        Ok(self.state().replace_webhook(webhook, unchanged_since))
+    }
+
+    async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, _at: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.state().delete_webhook(environment, id))
+    }
+
+    async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.state().disable_webhook(id, why, at))
+    }
+
+    async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {
+        Ok(self.state().routing(environment))
+    }
+
+    async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError> {
+        Ok(self.state().environments.iter().map(|row| (row.environment.id, row.version)).collect())
+    }
+
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
+        let mut state = self.state();
+        Ok(events.into_iter().map(|event| state.append(event)).collect())
+    }
+
+    async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError> {
+        Ok(self.state().lease_due(webhook, at, want, grant))
+    }
+
+    async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError> {
+        Ok(self.state().due_webhooks())
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        let mut state = self.state();
+        Ok(settlements.into_iter().map(|settlement| state.settle(settlement)).collect())
+    }
+
+    async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError> {
+        self.state().release(&leases);
+        Ok(())
+    }
+
+    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.state().cancel_pending(webhook, why, at, limit))
+    }
+
+    async fn resend(
+        &self,
+        environment: EnvironmentId,
+        delivery: DeliveryId,
+        at: Timestamp,
+    ) -> Result<Result<Delivery, ResendError>, StoreError> {
+        Ok(self.state().resend(environment, delivery, at))
+    }
+
+    async fn event(&self, environment: EnvironmentId, id: EventId) -> Result<Option<Event>, StoreError> {
+        Ok(self.state().event_of(environment, id).map(|row| row.event.clone()))
+    }
+
+    async fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError> {
+        Ok(self.state().events(filter, &page))
+    }
+
+    async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError> {
+        Ok(self.state().delivery(environment, id, at))
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+        Ok(self.state().deliveries(filter, &page, at))
+    }
+
+    async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError> {
+        Ok(self.state().count_deliveries(filter, cap))
+    }
+
+    async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError> {
+        Ok(self.state().prune(environment, before, limit))
+    }
+
+    async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.state().forget_keys(at, limit))
+    }
+
+    async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {
+        Ok(self.state().deleted_environments())
+    }
+
+    async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
+        Ok(self.state().stats(at))
+    }
+}

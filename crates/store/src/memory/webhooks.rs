@@ -1,0 +1,85 @@
+//! Webhooks and their health.
+
+use std::time::Duration;
+
+use tidings_model::{DisableReason, EnvironmentId, TenantId, Timestamp, Webhook, WebhookHealth, WebhookId, WebhookState};
+
+use super::State;
+use super::log::page_of;
+use crate::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
+
+impl State {
+    pub(super) fn webhook_of(&self, environment: EnvironmentId, id: WebhookId) -> Option<&WebhookWithHealth> {
+        self.webhooks.get(&id).filter(|held| held.webhook.environment == environment)
+    }
+
+    /// The tenant of a webhook that is there, or was.
+    pub(super) fn owner(&self, id: WebhookId) -> Option<&TenantId> {
+        match self.webhooks.get(&id) {
+            Some(held) => held.webhook.tenant.as_ref(),
+            None => self.former_owners.get(&id)?.as_ref(),
+        }
+    }
+
+    pub(super) fn create_webhook(&mut self, webhook: &Webhook) -> bool {
+        let exists = self.changing(webhook.environment).is_some();
+        if exists {
+            let new = WebhookWithHealth { webhook: webhook.clone(), health: WebhookHealth::default() };
+            self.webhooks.insert(webhook.id, new);
+        }
+        exists
+    }
+
+    pub(super) fn webhooks(&self, environment: EnvironmentId, filter: &WebhookFilter, page: &Page<WebhookId>) -> Vec<WebhookWithHealth> {
+        let admitted = self.webhooks.values().rev().filter(|held| held.webhook.environment == environment && admits(filter, &held.webhook));
+        page_of(admitted.map(|held| (held.webhook.id, held)), page).cloned().collect()
+    }
+
+    pub(super) fn replace_webhook(&mut self, webhook: &Webhook, unchanged_since: Timestamp) -> Result<(), ReplaceWebhookError> {
+        let held = self.webhook_of(webhook.environment, webhook.id).ok_or(ReplaceWebhookError::NotFound)?;
+        if held.webhook.updated_at != unchanged_since {
+            return Err(ReplaceWebhookError::Changed);
+        }
+        let anew = webhook.state.is_active() && !held.webhook.state.is_active();
+        let health = if anew { WebhookHealth::default() } else { held.health };
+        self.webhooks.insert(webhook.id, WebhookWithHealth { webhook: webhook.clone(), health });
+        self.changing(webhook.environment);
+        Ok(())
+    }
+
+    pub(super) fn delete_webhook(&mut self, environment: EnvironmentId, id: WebhookId) -> bool {
+        if self.webhook_of(environment, id).is_none() {
+            return false;
+        }
+        let tenant = self.webhooks.remove(&id).and_then(|held| held.webhook.tenant);
+        self.former_owners.insert(id, tenant);
+        self.changing(environment);
+        true
+    }
+
+    pub(super) fn disable_webhook(&mut self, id: WebhookId, why: DisableReason, at: Timestamp) -> bool {
+        let Some(held) = self.webhooks.get_mut(&id).filter(|held| held.webhook.state.is_active()) else { return false };
+        held.webhook.state = WebhookState::Disabled { at, why };
+        held.webhook.updated_at = at.max(held.webhook.updated_at + Duration::from_millis(1));
+        let environment = held.webhook.environment;
+        self.changing(environment);
+        true
+    }
+
+    /// Writes an attempt into a webhook's health, and says since when it has been failing. A deleted webhook has no health.
+    pub(super) fn note_attempt(&mut self, id: WebhookId, success: bool, ended_at: Timestamp) -> Option<Timestamp> {
+        let health = &mut self.webhooks.get_mut(&id)?.health;
+        health.attempts += 1;
+        health.failures += u64::from(!success);
+        health.last_attempt_at = Some(ended_at);
+        health.failing_since = if success { None } else { health.failing_since.or(Some(ended_at)) };
+        health.failing_since
+    }
+}
+
+fn admits(filter: &WebhookFilter, webhook: &Webhook) -> bool {
+    let contains = |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+    filter.tenant.as_ref().is_none_or(|tenant| webhook.tenant.as_ref() == Some(tenant))
+        && filter.search.as_ref().is_none_or(|part| contains(&webhook.name, part) || contains(&webhook.url, part))
+        && filter.active.is_none_or(|active| webhook.state.is_active() == active)
+}

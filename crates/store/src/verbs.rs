@@ -1,0 +1,149 @@
+//! The trait.
+
+use async_trait::async_trait;
+use tidings_model::{
+    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
+    Timestamp, Webhook, WebhookId,
+};
+
+use crate::config::{
+    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, NameTaken, Person, ReplaceWebhookError,
+    Routing, WebhookFilter, WebhookWithHealth,
+};
+use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
+use crate::error::StoreError;
+use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
+
+/// What a verb answers: it could not be done at all, or it was refused for a reason of its own, or it was done.
+type Answer<T, E> = Result<Result<T, E>, StoreError>;
+
+/// A database. Every verb is one transaction, durable when it returns; `at` is the caller's time, and no verb asks for another.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // Environments.
+
+    /// Adds an environment. Names are compared without regard to ASCII case. Its routing version may be any number.
+    async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken>;
+    /// All environments, in the order in which they were added.
+    async fn environments(&self) -> Result<Vec<Environment>, StoreError>;
+    /// Changes name or settings and raises the routing version. `None`: there is no such environment. A name that differs from its own only in case
+    /// is not taken.
+    async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Answer<Option<Environment>, NameTaken>;
+    /// Deletes an environment. Without `force` it has to be empty; with it, everything it holds goes too, in this one transaction for what is
+    /// configured and by later pruning for its events, which [`Store::deleted_environments`] asks for. Until then its pending deliveries are those of
+    /// deleted webhooks; what the log still shows of it is not promised.
+    async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Answer<(), DeleteEnvironmentError>;
+    /// Copies settings and custom event types, never webhooks, secrets, credentials or history, and raises the routing version of `to`. Copied event
+    /// types were made `at`; keys that `to` has already stay as they are. `None`: one of the two does not exist.
+    async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError>;
+
+    // Credentials and people.
+
+    /// Adds a credential; its environment exists.
+    async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError>;
+    /// All credentials of all environments, in the order in which they were added: few, and kept in memory by the caller.
+    async fn credentials(&self) -> Result<Vec<Credential>, StoreError>;
+    /// Revokes a credential. False: there is none of that id in that environment.
+    async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError>;
+    /// Adds a person, whose address nobody else may have.
+    async fn create_person(&self, person: &Person) -> Answer<(), NameTaken>;
+    /// All people, in the order in which they were added.
+    async fn people(&self) -> Result<Vec<Person>, StoreError>;
+
+    // Event types.
+
+    /// Adds an event type to an environment and raises the routing version.
+    async fn create_event_type(&self, environment: EnvironmentId, event_type: &CustomEventType) -> Answer<(), CreateEventTypeError>;
+    /// Removes an event type and raises the routing version. False: the environment has none of that key.
+    async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError>;
+
+    // Webhooks.
+
+    /// Adds a webhook and raises the routing version. False: there is no such environment.
+    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError>;
+    /// One webhook of an environment; deleted ones do not exist.
+    async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError>;
+    /// Webhooks of an environment, newest first: by id, descending.
+    async fn webhooks(
+        &self,
+        environment: EnvironmentId,
+        filter: &WebhookFilter,
+        page: Page<WebhookId>,
+    ) -> Result<Vec<WebhookWithHealth>, StoreError>;
+    /// Replaces a webhook that has not changed since `unchanged_since` (its `updated_at` when it was read), and raises the routing version.
+    /// When it becomes active its health starts anew, from nothing; otherwise its health stays.
+    async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Answer<(), ReplaceWebhookError>;
+    /// Deletes a webhook and raises the routing version; its log stays, and its tenant with it (see [`DeliveryFilter::owner`]), its secrets and headers
+    /// do not. False: there is no such webhook.
+    async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, at: Timestamp) -> Result<bool, StoreError>;
+    /// Disables an active webhook for a reason of the engine's and raises the routing version. Its `updated_at` becomes `at`, or a millisecond more than
+    /// it was if that is later, so that whoever read it before cannot replace it unawares. False: it is not active any more, or is deleted.
+    async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError>;
+
+    // Routing.
+
+    /// Everything that matching and sending need to know of an environment. `None`: there is no such environment.
+    async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError>;
+    /// The current routing version of every environment.
+    async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError>;
+
+    // The road.
+
+    /// Appends events with their deliveries, in the order given, and answers in that order. Each stands for itself; those that are not refused are
+    /// durable together.
+    ///
+    /// Ids are those of one [`EventIdSequence`](crate::EventIdSequence) for the whole store: they ascend strictly and begin with `at`, or with the last
+    /// id's millisecond while the clock is behind it. Only an event that is written takes one. Its deliveries were made when the id says; those that
+    /// are not skipped are due from `at` on, whatever the id says.
+    ///
+    /// A repeated idempotency key of an environment gives the first event again when the fingerprint is the same, and is refused otherwise, also inside
+    /// one call; from its `expires_at` on (compared with the event's `at`) a key is as if it had never been used, and it outlives its pruned event until
+    /// then. The environment is looked for first, then the key, then the routing version, which has to be the current one: a repetition is answered
+    /// whatever version it names. The targets are webhooks of that routing.
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError>;
+    /// Leases at most `want` deliveries of one webhook that are due `at` and not leased (or whose lease has expired: `until` is `at` or earlier), oldest
+    /// due first, the smaller id first among equals. The webhook's own state is not looked at: [`Store::due_webhooks`] tells it.
+    async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError>;
+    /// Every webhook that has pending deliveries, leased ones included, in any order.
+    async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError>;
+    /// Records attempts: the attempt, the delivery's move and the webhook's health, only where the delivery still holds the lease's token; a lease that
+    /// has expired and that nobody has taken since still counts. One after the other, in the order given: each answer shows the health after its own
+    /// settlement.
+    ///
+    /// The delivery has then made as many attempts as the attempt's number says; it is due when a `RetryAt` says, and otherwise finished at `ended_at`.
+    /// Every verdict but `Delivered` is a failure: the first since the last success sets `failing_since` to its `ended_at`. The attempt of a webhook
+    /// that was deleted is recorded too; it has no health.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+    /// Gives leases back unused: the deliveries are due as they were before. Leases that were lost are passed over.
+    async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError>;
+    /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of [`Store::lease_due`], and says how
+    /// many. What is leased stays, for whoever holds it to settle.
+    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Makes a new delivery of the same event to the same webhook, made and due `at`, with the next ordinal of the event.
+    async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError>;
+
+    // The log.
+
+    /// One event.
+    async fn event(&self, environment: EnvironmentId, id: EventId) -> Result<Option<Event>, StoreError>;
+    /// Events, newest first: by id, descending.
+    async fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError>;
+    /// One delivery with its event and attempts; `leased` is as of `at`.
+    async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError>;
+    /// Deliveries, newest first: by id, descending, so by event and then by ordinal; `leased` is as of `at`.
+    async fn deliveries(&self, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Result<Vec<Delivery>, StoreError>;
+    /// How many deliveries a filter admits, counted up to `cap`.
+    async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError>;
+
+    // Upkeep.
+
+    /// Removes at most `limit` events of an environment that were accepted before then and have nothing pending, oldest first, with their deliveries
+    /// and attempts. Idempotency keys stay. Also serves environments that were deleted by force.
+    async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError>;
+    /// Forgets at most `limit` idempotency keys that have expired `at`, and says how many.
+    async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Environments that were deleted by force and still have events to prune.
+    async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;
+    /// Figures for the metrics.
+    async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
+}
