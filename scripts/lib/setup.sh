@@ -1,0 +1,204 @@
+# Sourced by scripts/demo and scripts/test: finds or installs what a build needs on a bare Debian or Ubuntu.
+#
+# Every function is idempotent and says one line about what it found or did. What is new enough is used as it is;
+# what a person chose as their default (toolchain, Node.js) is never changed, only set for this run.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+export HOME
+target=${CARGO_TARGET_DIR:-target}
+[[ $target == /* ]] || target=$root/$target # as cargo reads it: all builds run in the root
+
+# Oldest Node.js whose test runner does what the real-client tests ask of it.
+node_min=18.19
+# Taken from the npm registry where the distribution's Node.js is older than that (Ubuntu 22.04).
+node_fallback=22
+
+say() { printf 'setup: %s\n' "$*"; }
+
+fail() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# newer_or_same 1.95.0 1.95: whether the first version is at least the second.
+newer_or_same() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+# Runs a command quietly; shows what it printed only when it fails.
+quietly() {
+  local output
+  output=$(mktemp)
+  if "$@" >"$output" 2>&1 </dev/null; then
+    rm -f "$output"
+  else
+    cat "$output" >&2
+    rm -f "$output"
+    return 1
+  fi
+}
+
+# Whether as_root will work. On a terminal sudo asks for the password here, where its question can be seen.
+can_be_root() {
+  [ "$(id -u)" -eq 0 ] && return
+  have sudo || return
+  if [ -t 0 ]; then sudo -v; else sudo -n true 2>/dev/null; fi
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+apt_lists_fresh=no
+
+# Brings apt's package lists up to date, once per run.
+apt_update() {
+  have apt-get || fail "cannot install $*: this is not a Debian or Ubuntu" "install it by hand, then run this again"
+  can_be_root || fail "missing: $*; you are neither root nor allowed to use sudo here" \
+    "ask an administrator to run: apt-get install $*" "then run this again"
+  [ "$apt_lists_fresh" = yes ] && return
+  quietly as_root apt-get update || fail "apt-get update failed: is there a network?"
+  apt_lists_fresh=yes
+}
+
+# --no-remove: what is installed is somebody's choice, and never goes away to make room.
+apt_try() {
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-remove --no-install-recommends "$@"
+}
+
+apt_install() {
+  apt_update "$@"
+  say "installing $* with apt"
+  apt_try "$@" || fail "apt-get install $* failed, see above"
+}
+
+# The version that apt would install, without epoch and revision; nothing when it has none.
+apt_candidate() {
+  apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p'
+}
+
+# A C compiler for the crates that bring their own C (SQLite, AWS-LC), and what fetches the rest.
+setup_build_tools() {
+  local missing=()
+  have gcc || missing+=(gcc)
+  have g++ || missing+=(g++)
+  have make || missing+=(make)
+  [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+  have git || missing+=(git)
+  have curl || missing+=(curl)
+  [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+  say "C compiler: $(gcc --version | head -n 1)"
+}
+
+rust_min() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml"; }
+
+# Whether the Rust on PATH is new enough and whole.
+rust_fits() {
+  local version
+  version=$(rustc --version 2>/dev/null | cut -d ' ' -f 2) || return
+  newer_or_same "${version:-0}" "$(rust_min)" && cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1
+}
+
+# rustup: Debian 13 and Ubuntu 24.04 have it as a package; elsewhere its own installer brings it.
+install_rustup() {
+  apt_update rustup
+  if [ -n "$(apt_candidate rustup)" ] && apt_try rustup; then
+    say "installed rustup with apt"
+    return
+  fi
+  local installer
+  installer=$(mktemp)
+  say "installing rustup into ${CARGO_HOME:-$HOME/.cargo} with the installer of sh.rustup.rs"
+  quietly curl --proto '=https' --tlsv1.2 -sSf -o "$installer" https://sh.rustup.rs ||
+    fail "cannot fetch the Rust installer" "install Rust $(rust_min) or newer with rustfmt and clippy by hand, then run this again"
+  quietly sh "$installer" -y --no-modify-path --profile minimal --default-toolchain none || fail "the Rust installer failed, see above"
+  rm -f "$installer"
+}
+
+# Puts rustup's toolchain of that version first on PATH, before any cargo of the distribution that knows nothing of rustup.
+use_toolchain() {
+  local cargo
+  # Asked first, because `rustup which` would install what is missing, in silence.
+  [[ $(rustup toolchain list 2>/dev/null) == *"$1-"* ]] || return
+  cargo=$(rustup which --toolchain "$1" cargo 2>/dev/null) || return
+  export RUSTUP_TOOLCHAIN=$1 PATH=${cargo%/*}:$PATH
+}
+
+setup_rust() {
+  local min
+  min=$(rust_min)
+  # An earlier run, or a person, may have put rustup here without telling the shell.
+  export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  if ! rust_fits && ! { use_toolchain "$min" && rust_fits; }; then
+    have rustup || install_rustup
+    say "installing Rust $min with rustup (for this repository only: the default toolchain stays as it is)"
+    quietly rustup toolchain install "$min" --profile minimal --component rustfmt --component clippy ||
+      fail "rustup could not install Rust $min, see above"
+    use_toolchain "$min" && rust_fits || fail "Rust $min was installed, but does not run: try 'cargo +$min clippy --version'"
+  fi
+  say "Rust: $(rustc --version)"
+}
+
+node_fits() {
+  local version
+  version=$(node --version 2>/dev/null) || return
+  newer_or_same "${version#v}" "$node_min" && have npm
+}
+
+# The npm package of the Node.js binary, and an npm that runs on it, kept under the target folder.
+install_node_from_npm() {
+  local arch
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    *)
+      fail "Node.js $node_min or newer is needed, and apt has only $(apt_candidate nodejs)" \
+        "install a newer one by hand and put it first on PATH, then run this again"
+      ;;
+  esac
+  have npm || apt_install nodejs npm
+  say "this distribution's Node.js is older than $node_min: taking $node_fallback from npm into ${1#"$root"/}"
+  quietly npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
+    "node-linux-$arch@$node_fallback" npm@10 || fail "npm could not fetch Node.js $node_fallback, see above"
+  mkdir -p "$1/bin"
+  ln -sf "../node_modules/node-linux-$arch/bin/node" "$1/bin/node"
+  ln -sf ../node_modules/npm/bin/npm-cli.js "$1/bin/npm"
+}
+
+setup_node() {
+  local own=$target/tools/node
+  if ! node_fits && [ -x "$own/bin/node" ]; then
+    PATH=$own/bin:$PATH
+  fi
+  if ! node_fits; then
+    apt_update nodejs npm
+    if ! have node && newer_or_same "$(apt_candidate nodejs)" "$node_min"; then
+      apt_install nodejs npm
+    elif ! have npm && newer_or_same "$(node --version 2>/dev/null | tr -d v)" "$node_min"; then
+      apt_install npm
+    else
+      install_node_from_npm "$own"
+      PATH=$own/bin:$PATH
+    fi
+  fi
+  export PATH
+  hash -r
+  node_fits || fail "Node.js $node_min or newer with npm is needed for the real-client tests; found $(node --version 2>&1 || true)" \
+    "install it by hand and put it first on PATH, then run this again"
+  say "Node.js: $(node --version), npm $(npm --version 2>/dev/null)"
+}
+
+# The real clients, in exactly the versions of the lock file.
+setup_clients() {
+  local folder=$root/tests/clients
+  local stamp=$folder/node_modules/.installed-package-lock.json
+  if ! cmp -s "$folder/package-lock.json" "$stamp"; then
+    say "fetching the real clients with npm"
+    (cd "$folder" && quietly npm ci --ignore-scripts --no-audit --no-fund) || fail "npm ci in tests/clients failed, see above"
+    cp "$folder/package-lock.json" "$stamp"
+  fi
+  say "real clients: as in tests/clients/package-lock.json"
+}
