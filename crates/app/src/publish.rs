@@ -2,8 +2,8 @@
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use tidings_engine::{Draft, Routes};
 pub use tidings_engine::Accepted;
+use tidings_engine::{Draft, Routes};
 use tidings_model::catalog::nearest;
 use tidings_model::limits::{BATCH_EVENTS_MAX, IDEMPOTENCY_HOURS, IDEMPOTENCY_KEY_CHARS_MAX};
 use tidings_model::payload::{self, EventContext};
@@ -111,7 +111,10 @@ impl App {
         if (1..=BATCH_EVENTS_MAX).contains(&events) {
             return Ok(());
         }
-        Err(Problem::field("events", format!("has to hold between 1 and {BATCH_EVENTS_MAX} events, not {events}")))
+        Err(Problem::field(
+            "events",
+            format!("has to hold between 1 and {BATCH_EVENTS_MAX} events, not {events}"),
+        ))
     }
 
     fn idempotency(&self, key: IdempotencyKey<'_>) -> Result<Idempotency, Problem> {
