@@ -66,8 +66,8 @@ impl Caller {
         scoped(self.scopes.write, "write")
     }
 
-    /// May change what belongs to the whole environment: publish, for one.
-    pub fn can_write_environment(&self) -> Result<(), Problem> {
+    /// May change what belongs to the whole environment.
+    pub(crate) fn can_write_environment(&self) -> Result<(), Problem> {
         self.can_write()?;
         self.whole_environment()
     }

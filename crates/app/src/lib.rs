@@ -17,7 +17,6 @@ pub mod log_entries;
 pub mod problem;
 pub mod publish;
 mod schema;
-mod stats;
 pub mod testing;
 pub mod tokens;
 mod validate;
@@ -28,4 +27,4 @@ pub use caller::{Caller, Identity};
 pub use problem::{Code, FieldProblem, Problem};
 
 /// What the verbs take and give that the store defines: whoever calls them needs no store.
-pub use tidings_store::{CopyReport, DeliveryDetail, DeliveryFilter, EventFilter, Page, StoreStats, WebhookFilter, WebhookWithHealth};
+pub use tidings_store::{CopyReport, DeliveryDetail, DeliveryFilter, EventFilter, Page, WebhookFilter, WebhookWithHealth};

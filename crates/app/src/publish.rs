@@ -54,7 +54,8 @@ impl App {
             .unwrap_or_else(|| Err(Problem::new(Code::Internal, "the event got no answer")))
     }
 
-    /// Accepts up to [`BATCH_EVENTS_MAX`] events, each for itself: one that cannot be taken does not keep the others out.
+    /// Accepts up to [`BATCH_EVENTS_MAX`] events, each for itself: one that cannot be taken does not keep the others out. No events, no
+    /// answers.
     pub async fn publish_batch(
         &self,
         caller: &Caller,
@@ -62,12 +63,10 @@ impl App {
         key: Option<IdempotencyKey<'_>>,
     ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
         caller.can_write_environment()?;
-        if events.is_empty() || events.len() > BATCH_EVENTS_MAX {
-            return Err(Problem::field(
-                "events",
-                format!("has to hold between 1 and {BATCH_EVENTS_MAX} events, not {}", events.len()),
-            ));
+        if events.is_empty() {
+            return Ok(Vec::new()); // a batch none of whose events could be read
         }
+        Self::check_batch(events.len())?;
         let idempotency = key.map(|key| self.idempotency(key)).transpose()?;
         let routes = self.routes(caller.environment)?;
         let mut drafts = Vec::with_capacity(events.len());

@@ -150,7 +150,7 @@ async fn a_tenant_sees_its_own_webhooks_and_logs_and_nothing_else() {
         .saved
         .webhook;
     assert_eq!(
-        own.tenant.as_ref().map(|tenant| tenant.as_str()),
+        own.tenant.as_ref().map(tidings_model::TenantId::as_str),
         Some("acme"),
         "whatever it asked for"
     );

@@ -1,7 +1,7 @@
 //! Moving pages from the write-ahead log into the database, beside the road.
 //!
-//! A thread does it once the log has grown to [`START_BYTES`]; when it cannot keep up, the writer does it itself from [`BACKSTOP_BYTES`]. Both are
-//! passive: they never wait for a reader.
+//! A thread does it once the log has grown to [`START_BYTES`]; when it cannot keep up, the writer waits for it and does the rest itself, from
+//! [`BACKSTOP_BYTES`] on. Both are passive: they never wait for a reader.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use crate::connection;
@@ -31,6 +32,8 @@ const TRUNCATE: &str = "
 pub(crate) struct Checkpointer {
     wal_pages: Arc<AtomicU32>,
     page_bytes: u64,
+    /// Held during a checkpoint: SQLite would turn the writer away, instead of having it wait, while the thread is at it.
+    turn: Arc<Mutex<()>>,
     nudge: SyncSender<()>,
     thread: JoinHandle<()>,
 }
@@ -49,13 +52,16 @@ impl Checkpointer {
         let page_bytes = writer.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(failed)?;
         let connection = connection::open_checkpointer(file).map_err(failed)?;
         let (nudge, nudges) = sync_channel(1);
+        let turn = Arc::new(Mutex::new(()));
+        let turn_of_thread = Arc::clone(&turn);
         let thread = std::thread::Builder::new()
             .name("tidings-checkpoint".to_owned())
-            .spawn(move || serve(&connection, &nudges))
+            .spawn(move || serve(&connection, &nudges, &turn_of_thread))
             .map_err(|error| OpenError::io(file, &error))?;
         Ok(Self {
             wal_pages,
             page_bytes,
+            turn,
             nudge,
             thread,
         })
@@ -65,6 +71,7 @@ impl Checkpointer {
     pub(crate) fn after_commit(&self, writer: &Connection) {
         let bytes = u64::from(self.wal_pages.load(Ordering::Relaxed)) * self.page_bytes;
         if bytes >= BACKSTOP_BYTES {
+            let _turn = self.turn.lock();
             run(writer, PASSIVE);
         } else if bytes >= START_BYTES {
             let _ = self.nudge.try_send(()); // full: the thread will look anyway
@@ -80,8 +87,9 @@ impl Checkpointer {
     }
 }
 
-fn serve(connection: &Connection, nudges: &Receiver<()>) {
+fn serve(connection: &Connection, nudges: &Receiver<()>, turn: &Mutex<()>) {
     while nudges.recv().is_ok() {
+        let _turn = turn.lock();
         run(connection, PASSIVE);
     }
 }

@@ -16,7 +16,7 @@ use crate::writer::WriteTx;
 pub(crate) fn end_all(connection: &Connection) -> rusqlite::Result<usize> {
     connection.execute(
         "-- lease::end_all: what the last process had in its hands
-         UPDATE deliveries SET lease_token = NULL, lease_until = NULL WHERE lease_token IS NOT NULL",
+         UPDATE deliveries INDEXED BY deliveries_leased SET lease_token = NULL, lease_until = NULL WHERE lease_token IS NOT NULL",
         [],
     )
 }

@@ -1,9 +1,7 @@
 //! Types of the verbs on the road of an event: append, lease, settle.
 
 use bytes::Bytes;
-use tidings_model::{
-    Attempt, CancelReason, DeliveryId, EnvironmentId, EventId, EventKey, TenantId, Timestamp, Trigger, WebhookId,
-};
+use tidings_model::{Attempt, CancelReason, DeliveryId, EnvironmentId, EventId, EventKey, TenantId, Timestamp, Trigger, WebhookId};
 
 /// Proof that a delivery is ours to settle: a new one for every lease, so that whoever lost a lease cannot settle with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]

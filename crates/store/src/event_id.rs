@@ -46,7 +46,10 @@ mod tests {
     #[test]
     fn the_sequence_starts_at_zero_in_every_millisecond() {
         let mut ids = EventIdSequence::default();
-        assert_eq!([AT, AT, after(1)].map(|at| ids.next(at)), [EventId::new(AT, 0), EventId::new(AT, 1), EventId::new(after(1), 0)]);
+        assert_eq!(
+            [AT, AT, after(1)].map(|at| ids.next(at)),
+            [EventId::new(AT, 0), EventId::new(AT, 1), EventId::new(after(1), 0)]
+        );
     }
 
     #[test]

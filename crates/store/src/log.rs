@@ -17,7 +17,11 @@ pub struct Page<C> {
 impl<C> Page<C> {
     /// The first rows.
     pub const fn first(limit: usize) -> Self {
-        Self { before: None, skip: 0, limit }
+        Self {
+            before: None,
+            skip: 0,
+            limit,
+        }
     }
 }
 
@@ -82,7 +86,13 @@ pub struct EventFilter {
 impl EventFilter {
     /// All events of an environment.
     pub const fn of(environment: EnvironmentId) -> Self {
-        Self { environment, key: None, tenant: None, from: None, until: None }
+        Self {
+            environment,
+            key: None,
+            tenant: None,
+            from: None,
+            until: None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The reference model passes the suite that it is the reference of.
+//! The reference model passes the suite that it is the reference of, and the suite is whole.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidings_store::{MemStore, Store};
@@ -9,3 +10,34 @@ async fn fresh() -> (Arc<dyn Store>, ()) {
 }
 
 tidings_store::conformance_suite!(fresh);
+
+/// Finds operations whose answers differ from run to run, and those that panic.
+#[tokio::test]
+async fn the_model_agrees_with_itself() {
+    tidings_store::conformance::agrees_with_model(fresh, 64).await;
+}
+
+#[test]
+fn every_case_is_in_the_list() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/conformance");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let suite = read(&folder.join("suite.rs"));
+    let listed: Vec<_> = suite.split_whitespace().collect();
+    let mut cases = 0;
+    for file in std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+    {
+        for line in read(&file).lines() {
+            let name = line
+                .strip_prefix("pub async fn ")
+                .and_then(|rest| rest.strip_suffix("(store: &Arc<dyn Store>) {"));
+            if let Some(name) = name {
+                assert!(listed.contains(&name), "{name} of {} is not in the list", file.display());
+                cases += 1;
+            }
+        }
+    }
+    assert!(cases > 50, "only {cases} cases were found");
+}

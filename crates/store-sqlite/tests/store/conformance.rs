@@ -13,3 +13,8 @@ async fn fresh() -> (Arc<dyn Store>, TempDir) {
 }
 
 tidings_store::conformance_suite!(fresh);
+
+#[tokio::test]
+async fn it_answers_as_the_model_does() {
+    tidings_store::conformance::agrees_with_model(fresh, 64).await;
+}

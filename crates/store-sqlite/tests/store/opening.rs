@@ -35,7 +35,10 @@ async fn a_store_that_is_dropped_keeps_everything() {
     assert_eq!(store.event(world.environment, event).await.unwrap(), Some(before));
     assert_eq!(store.routing(world.environment).await.unwrap().unwrap().webhooks.len(), 1);
     let again = store.lease_due(world.webhook, at(2), 10, grant(8, 2)).await.unwrap();
-    assert_eq!(again.deliveries[0].id.event, event, "nobody who held a lease on a locked folder can be alive");
+    assert_eq!(
+        again.deliveries[0].id.event, event,
+        "nobody who held a lease on a locked folder can be alive"
+    );
 }
 
 #[tokio::test]

@@ -6,18 +6,29 @@ use tidings_model::{CancelReason, Environment, EnvironmentId, EventId, RetrySche
 
 use super::world::{Done, World, at, credential, environment, environment_id, event_type, key, nth, settlement};
 use crate::{
-    AppendRefusal, CopyReport, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, EventFilter, NameTaken, Page, Pruned, Settled,
-    Store, WebhookFilter,
+    AppendRefusal, CopyReport, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, EventFilter, NameTaken, Page,
+    Pruned, Settled, Store, WebhookFilter,
 };
 
 /// Settings of which none is the default.
 fn unusual_settings() -> Settings {
     let retry_schedule = RetrySchedule::new(vec![0, 7, 7, 604_800]).expect("a good schedule");
-    Settings { http_allowed: true, retry_schedule, timeout_ms: 59_999, retention_days: 3_650 }
+    Settings {
+        http_allowed: true,
+        retry_schedule,
+        timeout_ms: 59_999,
+        retention_days: 3_650,
+    }
 }
 
 async fn names(store: &Arc<dyn Store>) -> Vec<String> {
-    store.environments().await.done().into_iter().map(|environment| environment.name).collect()
+    store
+        .environments()
+        .await
+        .done()
+        .into_iter()
+        .map(|environment| environment.name)
+        .collect()
 }
 
 async fn prune(world: &World, before: Timestamp) -> Pruned {
@@ -31,9 +42,20 @@ pub async fn names_are_unique_without_regard_to_ascii_case(store: &Arc<dyn Store
     store.create_environment(&environment(2, "Développement")).await.done().done();
     store.create_environment(&environment(3, "DÉveloppement")).await.done().done();
 
-    let named = |name: &str| EnvironmentChange { name: Some(name.to_owned()), settings: None };
-    assert_eq!(store.change_environment(environment_id(2), &named("production")).await.done(), Err(NameTaken));
-    let changed = store.change_environment(environment_id(1), &named("PRODUCTION")).await.done().done().done();
+    let named = |name: &str| EnvironmentChange {
+        name: Some(name.to_owned()),
+        settings: None,
+    };
+    assert_eq!(
+        store.change_environment(environment_id(2), &named("production")).await.done(),
+        Err(NameTaken)
+    );
+    let changed = store
+        .change_environment(environment_id(1), &named("PRODUCTION"))
+        .await
+        .done()
+        .done()
+        .done();
     assert_eq!(changed.name, "PRODUCTION");
     assert_eq!(names(store).await, ["PRODUCTION", "Développement", "DÉveloppement"]);
 }
@@ -41,7 +63,11 @@ pub async fn names_are_unique_without_regard_to_ascii_case(store: &Arc<dyn Store
 /// Environments come back whole, in the order in which they were added, whatever their times and ids.
 pub async fn environments_come_in_the_order_in_which_they_were_added(store: &Arc<dyn Store>) {
     let added: Vec<_> = [(3, at(20)), (1, at(10)), (2, at(0))]
-        .map(|(number, created_at)| Environment { created_at, settings: unusual_settings(), ..environment(number, &number.to_string()) })
+        .map(|(number, created_at)| Environment {
+            created_at,
+            settings: unusual_settings(),
+            ..environment(number, &number.to_string())
+        })
         .into();
     for environment in &added {
         store.create_environment(environment).await.done().done();
@@ -54,15 +80,37 @@ pub async fn a_change_leaves_the_rest_of_an_environment_as_it_was(store: &Arc<dy
     let before = environment(1, "QA");
     store.create_environment(&before).await.done().done();
 
-    let change = EnvironmentChange { name: None, settings: Some(unusual_settings()) };
-    let expected = Environment { settings: unusual_settings(), ..before };
-    assert_eq!(store.change_environment(expected.id, &change).await.done().done(), Some(expected.clone()));
+    let change = EnvironmentChange {
+        name: None,
+        settings: Some(unusual_settings()),
+    };
+    let expected = Environment {
+        settings: unusual_settings(),
+        ..before
+    };
+    assert_eq!(
+        store.change_environment(expected.id, &change).await.done().done(),
+        Some(expected.clone())
+    );
 
-    let change = EnvironmentChange { name: Some("Staging".to_owned()), settings: None };
-    let expected = Environment { name: "Staging".to_owned(), ..expected };
-    assert_eq!(store.change_environment(expected.id, &change).await.done().done(), Some(expected.clone()));
+    let change = EnvironmentChange {
+        name: Some("Staging".to_owned()),
+        settings: None,
+    };
+    let expected = Environment {
+        name: "Staging".to_owned(),
+        ..expected
+    };
+    assert_eq!(
+        store.change_environment(expected.id, &change).await.done().done(),
+        Some(expected.clone())
+    );
     assert_eq!(store.environments().await.done(), [expected]);
-    assert_eq!(store.change_environment(environment_id(9), &change).await.done(), Ok(None), "there is none of that id");
+    assert_eq!(
+        store.change_environment(environment_id(9), &change).await.done(),
+        Ok(None),
+        "there is none of that id"
+    );
 }
 
 /// Without force, whatever an environment holds keeps it, and is counted.
@@ -90,10 +138,16 @@ pub async fn an_environment_that_holds_something_is_deleted_by_force_alone(store
     holds.events = 2;
     assert_eq!(store.delete_environment(id, false).await.done(), refused(holds));
 
-    assert_eq!(store.delete_environment(environment_id(9), true).await.done(), Err(DeleteEnvironmentError::NotFound));
+    assert_eq!(
+        store.delete_environment(environment_id(9), true).await.done(),
+        Err(DeleteEnvironmentError::NotFound)
+    );
     assert_eq!(names(store).await.len(), 1, "nothing was deleted");
     store.delete_environment(id, true).await.done().done();
-    assert_eq!(store.delete_environment(id, true).await.done(), Err(DeleteEnvironmentError::NotFound));
+    assert_eq!(
+        store.delete_environment(id, true).await.done(),
+        Err(DeleteEnvironmentError::NotFound)
+    );
 }
 
 /// What an environment holds of events is counted up to a thousand.
@@ -101,8 +155,14 @@ pub async fn held_events_are_counted_up_to_a_thousand(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     let event = world.event(at(0), &[]).await;
     store.append(vec![event; 1_001]).await.done();
-    let holds = EnvironmentHolds { events: 1_000, ..EnvironmentHolds::default() };
-    assert_eq!(store.delete_environment(world.environment, false).await.done(), Err(DeleteEnvironmentError::Holds(holds)));
+    let holds = EnvironmentHolds {
+        events: 1_000,
+        ..EnvironmentHolds::default()
+    };
+    assert_eq!(
+        store.delete_environment(world.environment, false).await.done(),
+        Err(DeleteEnvironmentError::Holds(holds))
+    );
 }
 
 /// An environment that is empty, or has become so, is deleted without force, and its name is free.
@@ -126,7 +186,11 @@ pub async fn force_deletes_what_is_configured_at_once(store: &Arc<dyn Store>) {
     for (number, world) in [(1, &world), (2, &other)] {
         world.webhook(number).await;
         store.create_credential(&credential(number as u8, world.environment)).await.done();
-        store.create_event_type(world.environment, &event_type("order.paid")).await.done().done();
+        store
+            .create_event_type(world.environment, &event_type("order.paid"))
+            .await
+            .done()
+            .done();
     }
     let stale = world.event(at(0), &[]).await;
     store.delete_environment(world.environment, true).await.done().done();
@@ -157,19 +221,33 @@ pub async fn the_events_of_a_deleted_environment_go_by_pruning(store: &Arc<dyn S
     assert_eq!(store.deleted_environments().await.done(), [world.environment]);
     let due = world.due().await;
     assert_eq!(due.len(), 1);
-    assert_eq!((due[0].webhook, due[0].environment, due[0].next_due), (webhook, world.environment, at(0)));
+    assert_eq!(
+        (due[0].webhook, due[0].environment, due[0].next_due),
+        (webhook, world.environment, at(0))
+    );
     assert_eq!(due[0].cancelled, Some(CancelReason::WebhookDeleted));
     assert_eq!(prune(&world, at(10)).await, Pruned { events: 0, more: false }, "both are pending");
 
-    assert_eq!(world.settle(settlement(&leased, Verdict::Delivered, at(1))).await, Settled::Recorded { failing_since: None });
-    assert_eq!(store.cancel_pending(webhook, CancelReason::WebhookDeleted, at(2), 10).await.done(), 1);
+    assert_eq!(
+        world.settle(settlement(&leased, Verdict::Delivered, at(1))).await,
+        Settled::Recorded { failing_since: None }
+    );
+    assert_eq!(
+        store.cancel_pending(webhook, CancelReason::WebhookDeleted, at(2), 10).await.done(),
+        1
+    );
     assert_eq!(world.due().await, []);
     assert_eq!(prune(&world, at(10)).await, Pruned { events: 2, more: false });
     assert_eq!(store.deleted_environments().await.done(), []);
 
     assert!(store.event(world.environment, waiting).await.done().is_none());
-    let left: Vec<EventId> =
-        store.events(&EventFilter::of(other.environment), Page::first(10)).await.done().into_iter().map(|event| event.id).collect();
+    let left: Vec<EventId> = store
+        .events(&EventFilter::of(other.environment), Page::first(10))
+        .await
+        .done()
+        .into_iter()
+        .map(|event| event.id)
+        .collect();
     assert_eq!(left, [kept]);
     assert!(store.delivery(world.environment, nth(waiting, 0), at(10)).await.done().is_none());
 }
@@ -178,13 +256,18 @@ pub async fn the_events_of_a_deleted_environment_go_by_pruning(store: &Arc<dyn S
 pub async fn a_copy_takes_settings_and_event_types_alone(store: &Arc<dyn Store>) {
     let from = World::new(store).await;
     let to = from.beside(2).await;
-    let change = EnvironmentChange { name: None, settings: Some(unusual_settings()) };
+    let change = EnvironmentChange {
+        name: None,
+        settings: Some(unusual_settings()),
+    };
     store.change_environment(from.environment, &change).await.done().done();
     for text in ["order.shipped", "order.paid", "order.lost"] {
         store.create_event_type(from.environment, &event_type(text)).await.done().done();
     }
-    let mut own = event_type("order.paid");
-    own.description = "Its own.".to_owned();
+    let own = CustomEventType {
+        description: "Its own.".to_owned(),
+        ..event_type("order.paid")
+    };
     store.create_event_type(to.environment, &own).await.done().done();
     let webhook = from.webhook(1).await;
     from.publish(at(0), &[webhook]).await;
@@ -208,6 +291,9 @@ pub async fn a_copy_takes_settings_and_event_types_alone(store: &Arc<dyn Store>)
     assert_eq!(store.events(&EventFilter::of(to.environment), Page::first(10)).await.done(), []);
     assert_eq!(names(store).await, ["Environment 1", "Environment 2"]);
 
-    assert_eq!(store.copy_environment(from.environment, environment_id(9), at(6)).await.done(), None);
+    assert_eq!(
+        store.copy_environment(from.environment, environment_id(9), at(6)).await.done(),
+        None
+    );
     assert_eq!(store.copy_environment(environment_id(9), to.environment, at(6)).await.done(), None);
 }

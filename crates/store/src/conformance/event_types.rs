@@ -13,7 +13,13 @@ async fn of(world: &World) -> Vec<CustomEventType> {
 pub async fn event_types_come_by_key(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     let shipped = event_type("order.shipped");
-    let bare = CustomEventType { category: "Zoll".to_owned(), example: None, schema: None, created_at: at(9), ..event_type("order.paid") };
+    let bare = CustomEventType {
+        category: "Zoll".to_owned(),
+        example: None,
+        schema: None,
+        created_at: at(9),
+        ..event_type("order.paid")
+    };
     store.create_event_type(world.environment, &shipped).await.done().done();
     store.create_event_type(world.environment, &bare).await.done().done();
     assert_eq!(of(&world).await, [bare, shipped]);
@@ -26,13 +32,26 @@ pub async fn a_key_is_taken_in_one_environment_alone(store: &Arc<dyn Store>) {
     let first = event_type("order.paid");
     store.create_event_type(world.environment, &first).await.done().done();
 
-    let again = CustomEventType { description: "Another.".to_owned(), ..event_type("order.paid") };
-    assert_eq!(store.create_event_type(world.environment, &again).await.done(), Err(CreateEventTypeError::KeyTaken));
-    assert_eq!(store.create_event_type(environment_id(9), &again).await.done(), Err(CreateEventTypeError::NoEnvironment));
+    let again = CustomEventType {
+        description: "Another.".to_owned(),
+        ..event_type("order.paid")
+    };
+    assert_eq!(
+        store.create_event_type(world.environment, &again).await.done(),
+        Err(CreateEventTypeError::KeyTaken)
+    );
+    assert_eq!(
+        store.create_event_type(environment_id(9), &again).await.done(),
+        Err(CreateEventTypeError::NoEnvironment)
+    );
     assert_eq!(of(&world).await, [first], "the refused one left a trace");
 
     store.create_event_type(other.environment, &again).await.done().done();
-    store.create_event_type(world.environment, &event_type("order.Paid")).await.done().done();
+    store
+        .create_event_type(world.environment, &event_type("order.Paid"))
+        .await
+        .done()
+        .done();
     assert_eq!(of(&world).await.len(), 2);
 }
 
@@ -41,12 +60,20 @@ pub async fn an_event_type_is_removed_from_its_environment_alone(store: &Arc<dyn
     let world = World::new(store).await;
     let other = world.beside(2).await;
     for world in [&world, &other] {
-        store.create_event_type(world.environment, &event_type("order.paid")).await.done().done();
+        store
+            .create_event_type(world.environment, &event_type("order.paid"))
+            .await
+            .done()
+            .done();
     }
     assert!(!store.delete_event_type(world.environment, &key("order.lost")).await.done());
     assert!(!store.delete_event_type(environment_id(9), &key("order.paid")).await.done());
     assert!(store.delete_event_type(world.environment, &key("order.paid")).await.done());
     assert!(!store.delete_event_type(world.environment, &key("order.paid")).await.done());
     assert_eq!((of(&world).await.len(), of(&other).await.len()), (0, 1));
-    store.create_event_type(world.environment, &event_type("order.paid")).await.done().done();
+    store
+        .create_event_type(world.environment, &event_type("order.paid"))
+        .await
+        .done()
+        .done();
 }

@@ -17,11 +17,24 @@
 //! }
 //! ```
 
+mod agreement;
 pub mod append;
+pub mod cancel;
+pub mod deliveries;
 pub mod environments;
 pub mod event_types;
+pub mod events;
+pub mod idempotency;
+pub mod leases;
+pub mod log;
 pub mod people;
+pub mod races;
+pub mod resend;
 pub mod routing;
+pub mod settle;
 mod suite;
+pub mod upkeep;
 pub mod webhooks;
 mod world;
+
+pub use agreement::agrees_with_model;

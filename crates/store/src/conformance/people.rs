@@ -12,9 +12,21 @@ pub async fn credentials_come_in_the_order_in_which_they_were_added(store: &Arc<
     let world = World::new(store).await;
     let other = world.beside(2).await;
     let added = [
-        Credential { scopes: Scopes::OPERATOR, created_at: at(9), ..credential(3, world.environment) },
-        Credential { scopes: Scopes::READ, name: String::new(), ..credential(1, other.environment) },
-        Credential { scopes: Scopes::default(), secret_hash: vec![0, 255, 128], ..credential(2, world.environment) },
+        Credential {
+            scopes: Scopes::OPERATOR,
+            created_at: at(9),
+            ..credential(3, world.environment)
+        },
+        Credential {
+            scopes: Scopes::READ,
+            name: String::new(),
+            ..credential(1, other.environment)
+        },
+        Credential {
+            scopes: Scopes::default(),
+            secret_hash: vec![0, 255, 128],
+            ..credential(2, world.environment)
+        },
     ];
     for credential in &added {
         store.create_credential(credential).await.done();
@@ -52,6 +64,9 @@ pub async fn people_have_an_address_of_their_own(store: &Arc<dyn Store>) {
     for person in &added {
         store.create_person(person).await.done().done();
     }
-    assert_eq!(store.create_person(&person("adam@example.com", PersonRole::Owner)).await.done(), Err(NameTaken));
+    assert_eq!(
+        store.create_person(&person("adam@example.com", PersonRole::Owner)).await.done(),
+        Err(NameTaken)
+    );
     assert!(store.people().await.done() == added, "they are not what was added");
 }

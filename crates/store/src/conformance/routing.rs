@@ -48,12 +48,24 @@ pub async fn every_change_raises_the_version_of_its_environment_alone(store: &Ar
     let world = World::new(store).await;
     let other = world.beside(2).await;
     let id = world.environment;
-    let mut watch = Watch { world: &world, seen: versions(store).await };
+    let mut watch = Watch {
+        world: &world,
+        seen: versions(store).await,
+    };
 
-    let change = EnvironmentChange { name: Some("Renamed".to_owned()), settings: None };
+    let change = EnvironmentChange {
+        name: Some("Renamed".to_owned()),
+        settings: None,
+    };
     store.change_environment(id, &change).await.done().done();
     watch.raised("a new name").await;
-    let change = EnvironmentChange { name: None, settings: Some(Settings { http_allowed: true, ..Settings::default() }) };
+    let change = EnvironmentChange {
+        name: None,
+        settings: Some(Settings {
+            http_allowed: true,
+            ..Settings::default()
+        }),
+    };
     store.change_environment(id, &change).await.done().done();
     watch.raised("new settings").await;
     store.create_event_type(id, &event_type("order.paid")).await.done().done();
@@ -65,7 +77,17 @@ pub async fn every_change_raises_the_version_of_its_environment_alone(store: &Ar
     let hook = world.webhook(1).await;
     watch.raised("a new webhook").await;
     let read = world.read(hook).await;
-    store.replace_webhook(&Webhook { updated_at: at(2), ..read.clone() }, read.updated_at).await.done().done();
+    store
+        .replace_webhook(
+            &Webhook {
+                updated_at: at(2),
+                ..read.clone()
+            },
+            read.updated_at,
+        )
+        .await
+        .done()
+        .done();
     watch.raised("a replaced webhook").await;
     assert!(store.disable_webhook(hook, DisableReason::Gone, at(3)).await.done());
     watch.raised("a disabled webhook").await;
@@ -80,9 +102,15 @@ pub async fn nothing_else_raises_a_version(store: &Arc<dyn Store>) {
     let id = world.environment;
     let hook = world.webhook(1).await;
     store.create_event_type(id, &event_type("order.paid")).await.done().done();
-    let watch = Watch { world: &world, seen: versions(store).await };
+    let watch = Watch {
+        world: &world,
+        seen: versions(store).await,
+    };
 
-    let taken = EnvironmentChange { name: Some("environment 2".to_owned()), settings: None };
+    let taken = EnvironmentChange {
+        name: Some("environment 2".to_owned()),
+        settings: None,
+    };
     assert!(store.change_environment(id, &taken).await.done().is_err());
     assert!(store.create_event_type(id, &event_type("order.paid")).await.done().is_err());
     assert!(!store.delete_event_type(id, &key("order.lost")).await.done());

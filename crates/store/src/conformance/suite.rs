@@ -44,6 +44,84 @@ macro_rules! conformance_suite {
             }
             append {
                 ids_ascend_and_begin_with_the_time
+                ids_are_not_given_out_again_after_pruning
+                a_millisecond_that_is_used_up_lends_from_the_next
+                an_event_comes_back_whole
+                deliveries_begin_as_their_targets_say
+                deliveries_are_due_from_the_callers_time_on
+                a_stale_routing_is_refused_and_takes_no_id
+                each_event_of_a_call_stands_for_itself
+            }
+            idempotency {
+                a_repetition_gives_the_first_event_again
+                a_key_is_refused_for_another_request
+                a_key_counts_inside_one_call
+                an_expired_key_is_free
+                a_key_belongs_to_its_environment
+                a_key_is_looked_for_before_the_routing_version
+                a_key_outlives_its_pruned_event
+            }
+            leases {
+                a_lease_carries_what_is_needed_to_send
+                the_oldest_due_is_leased_first
+                a_lease_keeps_others_away_until_it_ends
+                a_delivery_that_began_leased_is_leased_again_when_that_ends
+                the_next_due_time_counts_leases
+                a_lease_that_is_over_makes_nothing_due_early
+                what_is_released_is_due_as_it_was
+                every_webhook_with_pending_deliveries_is_shown
+            }
+            settle {
+                a_delivery_moves_as_the_verdict_says
+                attempts_are_counted_with_the_status_of_the_last
+                only_who_has_the_lease_settles
+                a_lease_that_ended_untaken_still_settles
+                health_follows_every_attempt
+                settlements_of_one_call_come_one_after_the_other
+                an_attempt_outlives_its_webhook
+                an_attempt_comes_back_whole
+            }
+            cancel {
+                what_waits_is_cancelled_for_the_reason_given
+                what_is_leased_is_not_cancelled
+                a_round_of_cancelling_stops_at_its_limit
+            }
+            resend {
+                a_resend_is_a_new_delivery
+                every_delivery_can_be_sent_again
+                what_cannot_be_sent_again_is_refused
+            }
+            log {
+                an_id_is_found_in_its_environment_alone
+                a_detail_has_the_event_and_the_attempts
+            }
+            events {
+                events_are_listed_newest_first_by_pages
+                events_are_narrowed_by_key_tenant_and_time
+            }
+            deliveries {
+                deliveries_are_listed_newest_first_by_pages
+                deliveries_are_narrowed_by_state
+                deliveries_are_narrowed_by_event_and_webhook
+                everything_that_a_filter_says_has_to_hold
+                a_deleted_webhook_keeps_its_log_and_its_owner
+                a_count_stops_at_its_cap
+                no_list_shows_another_environment
+            }
+            upkeep {
+                a_round_of_pruning_removes_the_oldest_up_to_its_limit
+                what_is_pending_is_not_pruned
+                a_pruned_event_takes_its_deliveries_along
+                expired_keys_are_forgotten
+                figures_count_what_is_pending_and_overdue
+            }
+            races {
+                one_of_many_appends_with_one_key_is_written
+                appends_at_once_get_ids_of_their_own
+                no_two_lease_the_same_delivery
+                one_of_many_finishes_a_delivery
+                one_of_many_replaces_what_all_have_read
+                no_append_gets_past_a_new_webhook
             }
         }
     };

@@ -6,7 +6,7 @@ use tidings_model::{
     DisableReason, SealedSecret, SealedSecretSet, Subscription, Timestamp, Verdict, Webhook, WebhookHealth, WebhookId, WebhookState,
 };
 
-use super::world::{Done, World, at, at_ms, environment_id, tenant, webhook};
+use super::world::{Done, World, at, at_ms, environment_id, page, tenant, webhook};
 use crate::{Page, ReplaceWebhookError, Store, WebhookFilter, WebhookWithHealth};
 
 fn sealed(bytes: &[u8]) -> SealedSecret {
@@ -24,7 +24,10 @@ fn rewritten(webhook: &Webhook) -> Webhook {
         name: "Größer 🙂 'quoted' \"twice\"".to_owned(),
         description: "Two\nlines".to_owned(),
         url: "https://receiver.example/path?query=%20".to_owned(),
-        secrets: SealedSecretSet { current: Some(sealed(&[0, 255, 1])), rotating_out: Some((sealed(&[7; 40]), at(99))) },
+        secrets: SealedSecretSet {
+            current: Some(sealed(&[0, 255, 1])),
+            rotating_out: Some((sealed(&[7; 40]), at(99))),
+        },
         subscription: Subscription::parse(["order.placed", "Users & Accounts.*", "order.paid"]).expect("good patterns"),
         headers: Some(sealed(b"\x00headers")),
         state: disabled(at(3), DisableReason::Operator),
@@ -42,18 +45,36 @@ async fn listed(world: &World, filter: &WebhookFilter, page: Page<WebhookId>) ->
 pub async fn a_webhook_comes_back_whole(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     let plain = webhook(world.environment, 1);
-    let mut all = vec![plain.clone(), Webhook { id: WebhookId::new(at(2), 2), ..rewritten(&plain) }];
+    let mut all = vec![
+        plain.clone(),
+        Webhook {
+            id: WebhookId::new(at(2), 2),
+            ..rewritten(&plain)
+        },
+    ];
     for (number, why) in [(3, DisableReason::Gone), (4, DisableReason::Failing)] {
-        all.push(Webhook { state: disabled(at(9), why), ..webhook(world.environment, number) });
+        all.push(Webhook {
+            state: disabled(at(9), why),
+            ..webhook(world.environment, number)
+        });
     }
     all.sort_by_key(|webhook| webhook.id);
     for webhook in &all {
         world.add(webhook.clone()).await;
         let held = store.webhook(world.environment, webhook.id).await.done().done();
-        assert_eq!(held, WebhookWithHealth { webhook: webhook.clone(), health: WebhookHealth::default() });
+        assert_eq!(
+            held,
+            WebhookWithHealth {
+                webhook: webhook.clone(),
+                health: WebhookHealth::default()
+            }
+        );
     }
     assert_eq!(store.routing(world.environment).await.done().done().webhooks, all);
-    let listed = store.webhooks(world.environment, &WebhookFilter::default(), Page::first(10)).await.done();
+    let listed = store
+        .webhooks(world.environment, &WebhookFilter::default(), Page::first(10))
+        .await
+        .done();
     let listed: Vec<_> = listed.into_iter().rev().map(|held| held.webhook).collect();
     assert_eq!(listed, all);
 }
@@ -69,8 +90,14 @@ pub async fn a_webhook_exists_in_its_environment_alone(store: &Arc<dyn Store>) {
     assert!(store.webhook(other.environment, id).await.done().is_none());
     assert_eq!(listed(&other, &WebhookFilter::default(), Page::first(10)).await, []);
     assert!(!store.delete_webhook(other.environment, id, at(1)).await.done());
-    let stolen = Webhook { environment: other.environment, ..before.clone() };
-    assert_eq!(store.replace_webhook(&stolen, before.updated_at).await.done(), Err(ReplaceWebhookError::NotFound));
+    let stolen = Webhook {
+        environment: other.environment,
+        ..before.clone()
+    };
+    assert_eq!(
+        store.replace_webhook(&stolen, before.updated_at).await.done(),
+        Err(ReplaceWebhookError::NotFound)
+    );
     assert_eq!(world.read(id).await, before);
 }
 
@@ -85,23 +112,45 @@ pub async fn webhooks_are_listed_newest_first_by_pages(store: &Arc<dyn Store>) {
     let all = WebhookFilter::default();
     assert_eq!(listed(&world, &all, Page::first(10)).await, ids);
     assert_eq!(listed(&world, &all, Page::first(2)).await, ids[..2]);
-    assert_eq!(listed(&world, &all, Page { before: Some(ids[1]), skip: 0, limit: 2 }).await, ids[2..4]);
-    assert_eq!(listed(&world, &all, Page { before: Some(ids[1]), skip: 1, limit: 9 }).await, ids[3..]);
-    assert_eq!(listed(&world, &all, Page { before: None, skip: 5, limit: 9 }).await, []);
-    assert_eq!(listed(&world, &all, Page { before: None, skip: 0, limit: 0 }).await, []);
+    assert_eq!(listed(&world, &all, page(Some(ids[1]), 0, 2)).await, ids[2..4]);
+    assert_eq!(listed(&world, &all, page(Some(ids[1]), 1, 9)).await, ids[3..]);
+    assert_eq!(listed(&world, &all, page(None, 5, 9)).await, []);
+    assert_eq!(listed(&world, &all, page(None, 0, 0)).await, []);
 }
 
 /// A list is narrowed by tenant, by state and by a text in name or URL, of which no character is special.
 pub async fn webhooks_are_narrowed_by_tenant_state_and_text(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
-    let named = |number, name: &str, url: &str| Webhook { name: name.to_owned(), url: url.to_owned(), ..webhook(world.environment, number) };
+    let named = |number, name: &str, url: &str| Webhook {
+        name: name.to_owned(),
+        url: url.to_owned(),
+        ..webhook(world.environment, number)
+    };
     let billing = world.add(named(1, "Billing", "https://a.example/100%25")).await;
-    let audit = world.add(Webhook { tenant: Some(tenant("acme")), ..named(2, "audit_log ÉTÉ", "https://b.example/x") }).await;
-    let rival = world.add(Webhook { tenant: Some(tenant("rival")), ..named(3, "50% off", "https://a.example/BILLS") }).await;
+    let audit = world
+        .add(Webhook {
+            tenant: Some(tenant("acme")),
+            ..named(2, "audit_log ÉTÉ", "https://b.example/x")
+        })
+        .await;
+    let rival = world
+        .add(Webhook {
+            tenant: Some(tenant("rival")),
+            ..named(3, "50% off", "https://a.example/BILLS")
+        })
+        .await;
     world.disable(rival).await;
 
     let search = async |text: &str| {
-        listed(&world, &WebhookFilter { search: Some(text.to_owned()), ..WebhookFilter::default() }, Page::first(10)).await
+        listed(
+            &world,
+            &WebhookFilter {
+                search: Some(text.to_owned()),
+                ..WebhookFilter::default()
+            },
+            Page::first(10),
+        )
+        .await
     };
     assert_eq!(search("bill").await, [rival, billing], "name or URL, whatever the case");
     assert_eq!(search("A.EXAMPLE").await, [rival, billing]);
@@ -112,16 +161,26 @@ pub async fn webhooks_are_narrowed_by_tenant_state_and_text(store: &Arc<dyn Stor
     assert_eq!(search("été").await, [], "beyond ASCII, case counts");
     assert_eq!(search("\\").await, []);
 
-    let of = |name: &str| WebhookFilter { tenant: Some(tenant(name)), ..WebhookFilter::default() };
+    let of = |name: &str| WebhookFilter {
+        tenant: Some(tenant(name)),
+        ..WebhookFilter::default()
+    };
     assert_eq!(listed(&world, &of("acme"), Page::first(10)).await, [audit]);
     assert_eq!(listed(&world, &of("ACME"), Page::first(10)).await, []);
-    let state = |active| WebhookFilter { active: Some(active), ..WebhookFilter::default() };
+    let state = |active| WebhookFilter {
+        active: Some(active),
+        ..WebhookFilter::default()
+    };
     assert_eq!(listed(&world, &state(true), Page::first(10)).await, [audit, billing]);
     assert_eq!(listed(&world, &state(false), Page::first(10)).await, [rival]);
-    let all_three = |active| WebhookFilter { tenant: Some(tenant("rival")), search: Some("off".to_owned()), active: Some(active) };
+    let all_three = |active| WebhookFilter {
+        tenant: Some(tenant("rival")),
+        search: Some("off".to_owned()),
+        active: Some(active),
+    };
     assert_eq!(listed(&world, &all_three(false), Page::first(10)).await, [rival]);
     assert_eq!(listed(&world, &all_three(true), Page::first(10)).await, []);
-    assert_eq!(listed(&world, &state(true), Page { before: Some(audit), skip: 0, limit: 10 }).await, [billing]);
+    assert_eq!(listed(&world, &state(true), page(Some(audit), 0, 10)).await, [billing]);
 }
 
 /// A webhook is replaced whole by whoever read it last, and by nobody else.
@@ -134,15 +193,25 @@ pub async fn a_webhook_is_replaced_by_who_read_it_last(store: &Arc<dyn Store>) {
     assert_eq!(store.replace_webhook(&new, read.updated_at).await.done(), Ok(()));
     assert_eq!(world.read(id).await, new);
 
-    let late = Webhook { name: "Too late".to_owned(), updated_at: at(60), ..read.clone() };
-    assert_eq!(store.replace_webhook(&late, read.updated_at).await.done(), Err(ReplaceWebhookError::Changed));
+    let late = Webhook {
+        name: "Too late".to_owned(),
+        updated_at: at(60),
+        ..read.clone()
+    };
+    assert_eq!(
+        store.replace_webhook(&late, read.updated_at).await.done(),
+        Err(ReplaceWebhookError::Changed)
+    );
     assert_eq!(world.read(id).await, new);
     assert_eq!(store.replace_webhook(&late, new.updated_at).await.done(), Ok(()));
     assert_eq!(world.read(id).await, late);
     assert_eq!(world.read(bystander).await, webhook(world.environment, 2));
 
     let unknown = webhook(world.environment, 7);
-    assert_eq!(store.replace_webhook(&unknown, unknown.updated_at).await.done(), Err(ReplaceWebhookError::NotFound));
+    assert_eq!(
+        store.replace_webhook(&unknown, unknown.updated_at).await.done(),
+        Err(ReplaceWebhookError::NotFound)
+    );
 }
 
 /// A webhook that becomes active is not reproached with what was; any other replacement keeps its health.
@@ -151,7 +220,12 @@ pub async fn health_starts_anew_when_a_webhook_becomes_active(store: &Arc<dyn St
     let id = world.webhook(1).await;
     world.publish(at(1), &[id]).await;
     world.attempt(id, Verdict::Exhausted, at(1)).await;
-    let failing = WebhookHealth { attempts: 1, failures: 1, last_attempt_at: Some(at(1)), failing_since: Some(at(1)) };
+    let failing = WebhookHealth {
+        attempts: 1,
+        failures: 1,
+        last_attempt_at: Some(at(1)),
+        failing_since: Some(at(1)),
+    };
     let health = async || store.webhook(world.environment, id).await.done().done().health;
     assert_eq!(health().await, failing);
 
@@ -163,7 +237,11 @@ pub async fn health_starts_anew_when_a_webhook_becomes_active(store: &Arc<dyn St
         (13, WebhookState::Active, WebhookHealth::default()),
     ] {
         let unchanged_since = webhook.updated_at;
-        webhook = Webhook { state, updated_at: at(seconds), ..webhook };
+        webhook = Webhook {
+            state,
+            updated_at: at(seconds),
+            ..webhook
+        };
         store.replace_webhook(&webhook, unchanged_since).await.done().done();
         assert_eq!(health().await, expected, "after {state:?}");
     }
@@ -175,16 +253,31 @@ pub async fn a_webhook_is_disabled_once(store: &Arc<dyn Store>) {
     let id = world.webhook(1).await;
     let read = world.read(id).await;
     assert!(store.disable_webhook(id, DisableReason::Failing, at(20)).await.done());
-    let expected = Webhook { state: disabled(at(20), DisableReason::Failing), updated_at: at(20), ..read.clone() };
+    let expected = Webhook {
+        state: disabled(at(20), DisableReason::Failing),
+        updated_at: at(20),
+        ..read.clone()
+    };
     assert_eq!(world.read(id).await, expected);
     assert!(!store.disable_webhook(id, DisableReason::Gone, at(21)).await.done());
     assert_eq!(world.read(id).await, expected, "the first reason stays");
-    assert_eq!(store.replace_webhook(&read, read.updated_at).await.done(), Err(ReplaceWebhookError::Changed));
+    assert_eq!(
+        store.replace_webhook(&read, read.updated_at).await.done(),
+        Err(ReplaceWebhookError::Changed)
+    );
 
-    let back = Webhook { state: WebhookState::Active, updated_at: at(30), ..expected };
+    let back = Webhook {
+        state: WebhookState::Active,
+        updated_at: at(30),
+        ..expected
+    };
     store.replace_webhook(&back, at(20)).await.done().done();
     assert!(store.disable_webhook(id, DisableReason::Gone, at(30)).await.done());
-    assert_eq!(world.read(id).await.updated_at, at_ms(30_001), "later than it was, in the same millisecond too");
+    assert_eq!(
+        world.read(id).await.updated_at,
+        at_ms(30_001),
+        "later than it was, in the same millisecond too"
+    );
     assert_eq!(world.read(id).await.state, disabled(at(30), DisableReason::Gone));
 
     let unknown = webhook(world.environment, 7).id;
@@ -203,6 +296,9 @@ pub async fn a_deleted_webhook_does_not_exist(store: &Arc<dyn Store>) {
     assert!(store.webhook(world.environment, id).await.done().is_none());
     assert_eq!(listed(&world, &WebhookFilter::default(), Page::first(10)).await, [kept]);
     assert_eq!(store.routing(world.environment).await.done().done().webhooks.len(), 1);
-    assert_eq!(store.replace_webhook(&read, read.updated_at).await.done(), Err(ReplaceWebhookError::NotFound));
+    assert_eq!(
+        store.replace_webhook(&read, read.updated_at).await.done(),
+        Err(ReplaceWebhookError::NotFound)
+    );
     assert!(!store.disable_webhook(id, DisableReason::Gone, at(7)).await.done());
 }

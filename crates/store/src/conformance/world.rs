@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_model::{
-    Attempt, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, EventId, EventKey, Exchange, Reply, Scopes, SealedSecretSet, Settings, Subscription,
-    TenantId, Timestamp, Timings, Trigger, Verdict, Webhook, WebhookId, WebhookState,
+    Attempt, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, EventId, EventKey, Exchange, Reply,
+    Scopes, SealedSecretSet, Settings, Subscription, TenantId, Timestamp, Timings, Trigger, Verdict, Webhook, WebhookId, WebhookState,
 };
 
 use crate::{
-    Appended, CustomEventType, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, Settled, Settlement,
-    Start, Store, StoreStats, Target,
+    Appended, CustomEventType, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, Page, Settled,
+    Settlement, Start, Store, StoreStats, Target,
 };
 
 /// When every case begins.
@@ -23,12 +23,12 @@ pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 
 /// So many seconds after the start.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(super) const fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(START.as_millis() + seconds * 1_000)
 }
 
 /// So many milliseconds after the start.
-pub(super) fn at_ms(millis: i64) -> Timestamp {
+pub(super) const fn at_ms(millis: i64) -> Timestamp {
     Timestamp::from_millis(START.as_millis() + millis)
 }
 
@@ -72,7 +72,12 @@ pub(super) fn environment_id(number: u8) -> EnvironmentId {
 
 /// An environment of that name that nobody has configured.
 pub(super) fn environment(number: u8, name: &str) -> Environment {
-    Environment { id: environment_id(number), name: name.to_owned(), settings: Settings::default(), created_at: START }
+    Environment {
+        id: environment_id(number),
+        name: name.to_owned(),
+        settings: Settings::default(),
+        created_at: START,
+    }
 }
 
 pub(super) fn event_type(text: &str) -> CustomEventType {
@@ -118,16 +123,28 @@ pub(super) fn webhook(environment: EnvironmentId, number: u16) -> Webhook {
 }
 
 pub(super) fn idempotency(text: &str, fingerprint: u8, expires_at: Timestamp) -> Idempotency {
-    Idempotency { key: text.to_owned(), fingerprint: [fingerprint; 32], expires_at }
+    Idempotency {
+        key: text.to_owned(),
+        fingerprint: [fingerprint; 32],
+        expires_at,
+    }
 }
 
 /// What came of a whole reply.
 pub(super) fn replied(status: u16) -> Exchange {
     Exchange {
-        reply: Some(Reply { status, headers: Vec::new(), body: Bytes::new(), body_truncated: false }),
+        reply: Some(Reply {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            body_truncated: false,
+        }),
         failure: None,
         address: None,
-        timings: Timings { total_us: 1_000, ..Timings::default() },
+        timings: Timings {
+            total_us: 1_000,
+            ..Timings::default()
+        },
     }
 }
 
@@ -177,7 +194,11 @@ impl World {
         let environment = environment(number, &format!("Environment {number}"));
         store.create_environment(&environment).await.done().done();
         let next_token = AtomicI64::new(i64::from(number) * 1_000_000);
-        Self { store: Arc::clone(store), environment: environment.id, next_token }
+        Self {
+            store: Arc::clone(store),
+            environment: environment.id,
+            next_token,
+        }
     }
 
     /// Adds a plain webhook.
@@ -209,7 +230,10 @@ impl World {
 
     /// A lease that nobody has had.
     pub(super) fn grant(&self, from: Timestamp) -> LeaseGrant {
-        LeaseGrant { token: LeaseToken(self.next_token.fetch_add(1, Ordering::Relaxed)), until: from + LEASE }
+        LeaseGrant {
+            token: LeaseToken(self.next_token.fetch_add(1, Ordering::Relaxed)),
+            until: from + LEASE,
+        }
     }
 
     /// An event that names the current routing.
@@ -225,7 +249,13 @@ impl World {
             at: accepted,
             idempotency: None,
             trigger: Trigger::Event,
-            targets: targets.iter().map(|(webhook, start)| Target { webhook: *webhook, start: *start }).collect(),
+            targets: targets
+                .iter()
+                .map(|(webhook, start)| Target {
+                    webhook: *webhook,
+                    start: *start,
+                })
+                .collect(),
         }
     }
 
@@ -288,4 +318,9 @@ impl World {
 /// The n-th delivery of an event.
 pub(super) const fn nth(event: EventId, ordinal: u32) -> DeliveryId {
     DeliveryId { event, ordinal }
+}
+
+/// A part of a list.
+pub(super) const fn page<C: Copy>(before: Option<C>, skip: usize, limit: usize) -> Page<C> {
+    Page { before, skip, limit }
 }

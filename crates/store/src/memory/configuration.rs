@@ -1,6 +1,7 @@
 //! Environments, their event types and credentials, people, routing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use tidings_model::{CredentialId, Environment, EnvironmentId, EventKey, Timestamp};
 
@@ -45,7 +46,11 @@ impl State {
         if self.name_taken(&environment.name, environment.id) {
             return Err(NameTaken);
         }
-        self.environments.push(EnvironmentRow { environment: environment.clone(), version: 1, event_types: BTreeMap::new() });
+        self.environments.push(EnvironmentRow {
+            environment: environment.clone(),
+            version: 1,
+            event_types: BTreeMap::new(),
+        });
         Ok(())
     }
 
@@ -73,7 +78,12 @@ impl State {
             webhooks: self.webhooks.values().filter(|held| held.webhook.environment == id).count() as u64,
             event_types: row.event_types.len() as u64,
             credentials: self.credentials.iter().filter(|credential| credential.environment == id).count() as u64,
-            events: self.events.values().filter(|row| row.event.environment == id).take(EVENTS_COUNTED_MAX).count() as u64,
+            events: self
+                .events
+                .values()
+                .filter(|row| row.event.environment == id)
+                .take(EVENTS_COUNTED_MAX)
+                .count() as u64,
         }
     }
 
@@ -94,13 +104,21 @@ impl State {
         let (settings, event_types) = (source.environment.settings.clone(), source.event_types.clone());
         let target = self.changing(to)?;
         target.environment.settings = settings;
-        let mut report = CopyReport { webhooks_left: webhooks, credentials_left: credentials, ..CopyReport::default() };
+        let mut report = CopyReport {
+            webhooks_left: webhooks,
+            credentials_left: credentials,
+            ..CopyReport::default()
+        };
         for (key, event_type) in event_types {
-            if target.event_types.contains_key(&key) {
-                report.event_types_kept.push(key);
-            } else {
-                report.event_types_copied.push(key.clone());
-                target.event_types.insert(key, CustomEventType { created_at: at, ..event_type });
+            match target.event_types.entry(key.clone()) {
+                Entry::Occupied(_) => report.event_types_kept.push(key),
+                Entry::Vacant(free) => {
+                    report.event_types_copied.push(key);
+                    free.insert(CustomEventType {
+                        created_at: at,
+                        ..event_type
+                    });
+                }
             }
         }
         Some(report)
@@ -108,7 +126,8 @@ impl State {
 
     pub(super) fn delete_credential(&mut self, environment: EnvironmentId, id: &CredentialId) -> bool {
         let before = self.credentials.len();
-        self.credentials.retain(|credential| credential.environment != environment || credential.id != *id);
+        self.credentials
+            .retain(|credential| credential.environment != environment || credential.id != *id);
         self.credentials.len() < before
     }
 

@@ -61,7 +61,11 @@ impl State {
     pub(super) fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Option<DeliveryDetail> {
         let row = self.event_of(environment, id.event)?;
         let delivery = row.deliveries.get(id.ordinal as usize)?;
-        Some(DeliveryDetail { delivery: row.shown(id, delivery, at), event: row.event.clone(), attempts: delivery.attempts.clone() })
+        Some(DeliveryDetail {
+            delivery: row.shown(id, delivery, at),
+            event: row.event.clone(),
+            attempts: delivery.attempts.clone(),
+        })
     }
 
     fn admits(&self, filter: &DeliveryFilter, event: &Event, delivery: &DeliveryRow) -> bool {
@@ -69,7 +73,9 @@ impl State {
             && same(filter.webhook.as_ref(), Some(&delivery.webhook))
             && same(filter.owner.as_ref(), self.owner(delivery.webhook))
             && same(filter.event.as_ref(), Some(&event.id))
-            && filter.status.is_none_or(|status| status.admits(&delivery.state, delivery.attempts_made()))
+            && filter
+                .status
+                .is_none_or(|status| status.admits(&delivery.state, delivery.attempts_made()))
             && same(filter.event_key.as_ref(), Some(&event.key))
             && same(filter.tenant.as_ref(), event.tenant.as_ref())
             && within(event.accepted_at(), filter.from, filter.until)
@@ -83,6 +89,9 @@ impl State {
     }
 
     pub(super) fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> usize {
-        self.all_deliveries().filter(|(_, row, delivery)| self.admits(filter, &row.event, delivery)).take(cap).count()
+        self.all_deliveries()
+            .filter(|(_, row, delivery)| self.admits(filter, &row.event, delivery))
+            .take(cap)
+            .count()
     }
 }

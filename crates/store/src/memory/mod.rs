@@ -139,11 +139,7 @@ impl Store for MemStore {
         Ok(self.state().webhooks(environment, filter, &page))
     }
 
-    async fn replace_webhook(
-        &self,
-        webhook: &Webhook,
-        unchanged_since: Timestamp,
-    ) -> Result<Result<(), ReplaceWebhookError>, StoreError> {
+    async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Result<Result<(), ReplaceWebhookError>, StoreError> {
         Ok(self.state().replace_webhook(webhook, unchanged_since))
     }
 
@@ -160,7 +156,12 @@ impl Store for MemStore {
     }
 
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError> {
-        Ok(self.state().environments.iter().map(|row| (row.environment.id, row.version)).collect())
+        Ok(self
+            .state()
+            .environments
+            .iter()
+            .map(|row| (row.environment.id, row.version))
+            .collect())
     }
 
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {

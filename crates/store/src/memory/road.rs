@@ -8,7 +8,8 @@ use tidings_model::{
 
 use super::State;
 use crate::{
-    AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled, Settlement, Start,
+    AppendRefusal, Appended, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled,
+    Settlement, Start, Target,
 };
 
 pub(super) struct EventRow {
@@ -35,6 +36,22 @@ pub(super) struct KeyRow {
 }
 
 impl DeliveryRow {
+    fn begin(target: &Target, trigger: Trigger, at: Timestamp, created_at: Timestamp) -> Self {
+        let (state, lease) = match target.start {
+            Start::Leased(grant) => (DeliveryState::Pending { next_attempt_at: at }, Some(grant)),
+            Start::Due => (DeliveryState::Pending { next_attempt_at: at }, None),
+            Start::Skipped(why) => (DeliveryState::Cancelled { at, why }, None),
+        };
+        Self {
+            webhook: target.webhook,
+            trigger,
+            state,
+            lease,
+            created_at,
+            attempts: Vec::new(),
+        }
+    }
+
     pub(super) fn attempts_made(&self) -> u16 {
         self.attempts.last().map_or(0, |attempt| attempt.number)
     }
@@ -67,8 +84,14 @@ impl State {
     /// Every delivery with its id and its event, by id.
     pub(super) fn all_deliveries(&self) -> impl DoubleEndedIterator<Item = (DeliveryId, &EventRow, &DeliveryRow)> {
         self.events.iter().flat_map(|(event, row)| {
-            let id = |ordinal: usize| DeliveryId { event: *event, ordinal: ordinal as u32 };
-            row.deliveries.iter().enumerate().map(move |(ordinal, delivery)| (id(ordinal), row, delivery))
+            let id = |ordinal: usize| DeliveryId {
+                event: *event,
+                ordinal: ordinal as u32,
+            };
+            row.deliveries
+                .iter()
+                .enumerate()
+                .map(move |(ordinal, delivery)| (id(ordinal), row, delivery))
         })
     }
 
@@ -78,41 +101,62 @@ impl State {
 
     /// The pending deliveries of a webhook that nobody has leased `at`, with their due times, oldest due first.
     fn unleased(&self, webhook: WebhookId, at: Timestamp) -> Vec<(Timestamp, DeliveryId)> {
-        let own = self.all_deliveries().filter(|(_, _, delivery)| delivery.webhook == webhook && !delivery.leased(at));
+        let own = self
+            .all_deliveries()
+            .filter(|(_, _, delivery)| delivery.webhook == webhook && !delivery.leased(at));
         let mut found: Vec<_> = own.filter_map(|(id, _, delivery)| Some((delivery.due_at()?, id))).collect();
         found.sort_unstable();
         found
     }
 
+    /// What the first request with the key of this event was answered, while the key is in force.
+    fn repeated(&self, new: &NewEvent) -> Option<Result<Appended, AppendRefusal>> {
+        let promise = new.idempotency.as_ref()?;
+        let seen = self.keys.get(&(new.environment, promise.key.clone()))?;
+        if new.at >= seen.expires_at {
+            return None;
+        }
+        Some(if seen.fingerprint == promise.fingerprint {
+            Ok(Appended {
+                fresh: false,
+                ..seen.first
+            })
+        } else {
+            Err(AppendRefusal::KeyReused { event: seen.first.event })
+        })
+    }
+
     pub(super) fn append(&mut self, new: NewEvent) -> Result<Appended, AppendRefusal> {
         let version = self.environment(new.environment).ok_or(AppendRefusal::NoEnvironment)?.version;
-        let key = new.idempotency.as_ref().map(|promise| (new.environment, promise.key.clone()));
-        let seen = key.as_ref().and_then(|key| self.keys.get(key)).filter(|seen| new.at < seen.expires_at);
-        if let (Some(seen), Some(promise)) = (seen, &new.idempotency) {
-            return if seen.fingerprint == promise.fingerprint {
-                Ok(Appended { fresh: false, ..seen.first })
-            } else {
-                Err(AppendRefusal::KeyReused { event: seen.first.event })
-            };
+        if let Some(answer) = self.repeated(&new) {
+            return answer;
         }
         if version != new.routing_version {
             return Err(AppendRefusal::StaleRouting);
         }
         let id = self.ids.next(new.at);
-        let appended = Appended { event: id, fresh: true, deliveries: new.targets.len() as u32 };
-        if let (Some(key), Some(promise)) = (key, &new.idempotency) {
-            self.keys.insert(key, KeyRow { fingerprint: promise.fingerprint, expires_at: promise.expires_at, first: appended });
-        }
-        let begin = |target: &crate::Target| {
-            let (state, lease) = match target.start {
-                Start::Leased(grant) => (DeliveryState::Pending { next_attempt_at: new.at }, Some(grant)),
-                Start::Due => (DeliveryState::Pending { next_attempt_at: new.at }, None),
-                Start::Skipped(why) => (DeliveryState::Cancelled { at: new.at, why }, None),
-            };
-            let created_at = id.timestamp();
-            DeliveryRow { webhook: target.webhook, trigger: new.trigger, state, lease, created_at, attempts: Vec::new() }
+        let begin = |target: &Target| DeliveryRow::begin(target, new.trigger, new.at, id.timestamp());
+        let deliveries: Vec<_> = new.targets.iter().map(begin).collect();
+        let appended = Appended {
+            event: id,
+            fresh: true,
+            deliveries: deliveries.len() as u32,
         };
-        let deliveries = new.targets.iter().map(begin).collect();
+        if let Some(Idempotency {
+            key,
+            fingerprint,
+            expires_at,
+        }) = new.idempotency
+        {
+            self.keys.insert(
+                (new.environment, key),
+                KeyRow {
+                    fingerprint,
+                    expires_at,
+                    first: appended,
+                },
+            );
+        }
         let event = Event {
             id,
             environment: new.environment,
@@ -126,26 +170,36 @@ impl State {
         Ok(appended)
     }
 
+    /// Puts a delivery into the hands of whoever gets that lease.
+    fn lease(&mut self, id: DeliveryId, due_at: Timestamp, lease: LeaseGrant) -> Option<LeasedDelivery> {
+        let row = self.events.get_mut(&id.event)?;
+        let delivery = row.deliveries.get_mut(id.ordinal as usize)?;
+        delivery.lease = Some(lease);
+        Some(LeasedDelivery {
+            id,
+            environment: row.event.environment,
+            webhook: delivery.webhook,
+            trigger: delivery.trigger,
+            attempts: delivery.attempts_made(),
+            due_at,
+            body: row.event.body.clone(),
+            lease,
+        })
+    }
+
     pub(super) fn lease_due(&mut self, webhook: WebhookId, at: Timestamp, want: usize, lease: LeaseGrant) -> DueBatch {
-        let due: Vec<_> = self.unleased(webhook, at).into_iter().filter(|(due_at, _)| *due_at <= at).take(want).collect();
-        let mut deliveries = Vec::with_capacity(due.len());
-        for (due_at, id) in due {
-            let Some(row) = self.events.get_mut(&id.event) else { continue };
-            let Some(delivery) = row.deliveries.get_mut(id.ordinal as usize) else { continue };
-            delivery.lease = Some(lease);
-            deliveries.push(LeasedDelivery {
-                id,
-                environment: row.event.environment,
-                webhook,
-                trigger: delivery.trigger,
-                attempts: delivery.attempts_made(),
-                due_at,
-                body: row.event.body.clone(),
-                lease,
-            });
-        }
+        let due: Vec<_> = self
+            .unleased(webhook, at)
+            .into_iter()
+            .filter(|(due_at, _)| *due_at <= at)
+            .take(want)
+            .collect();
+        let deliveries = due.into_iter().filter_map(|(due_at, id)| self.lease(id, due_at, lease)).collect();
         let own = self.all_deliveries().filter(|(_, _, delivery)| delivery.webhook == webhook);
-        DueBatch { deliveries, next_due: own.filter_map(|(_, _, delivery)| delivery.free_at()).min() }
+        DueBatch {
+            deliveries,
+            next_due: own.filter_map(|(_, _, delivery)| delivery.free_at()).min(),
+        }
     }
 
     pub(super) fn due_webhooks(&self) -> Vec<DueWebhook> {
@@ -173,8 +227,15 @@ impl State {
     }
 
     pub(super) fn settle(&mut self, settlement: Settlement) -> Settled {
-        let Settlement { webhook, lease, attempt, ended_at } = settlement;
-        let held = self.delivery_mut(attempt.delivery).filter(|row| row.lease.is_some_and(|held| held.token == lease));
+        let Settlement {
+            webhook,
+            lease,
+            attempt,
+            ended_at,
+        } = settlement;
+        let held = self
+            .delivery_mut(attempt.delivery)
+            .filter(|row| row.lease.is_some_and(|held| held.token == lease));
         let Some(delivery) = held else { return Settled::LeaseLost };
         let verdict = attempt.verdict;
         delivery.attempts.push(attempt);
@@ -184,12 +245,17 @@ impl State {
             Verdict::Exhausted => DeliveryState::Exhausted { at: ended_at },
             Verdict::Cancel(why) => DeliveryState::Cancelled { at: ended_at, why },
         });
-        Settled::Recorded { failing_since: self.note_attempt(webhook, verdict == Verdict::Delivered, ended_at) }
+        Settled::Recorded {
+            failing_since: self.note_attempt(webhook, verdict == Verdict::Delivered, ended_at),
+        }
     }
 
     pub(super) fn release(&mut self, leases: &[(DeliveryId, LeaseToken)]) {
         for (id, token) in leases {
-            if let Some(delivery) = self.delivery_mut(*id).filter(|row| row.lease.is_some_and(|held| held.token == *token)) {
+            if let Some(delivery) = self
+                .delivery_mut(*id)
+                .filter(|row| row.lease.is_some_and(|held| held.token == *token))
+            {
                 delivery.lease = None;
             }
         }
@@ -215,7 +281,10 @@ impl State {
             Some(_) => return Err(ResendError::WebhookDisabled),
         }
         let row = self.events.get_mut(&id.event).ok_or(ResendError::NotFound)?;
-        let new = DeliveryId { event: id.event, ordinal: row.deliveries.len() as u32 };
+        let new = DeliveryId {
+            event: id.event,
+            ordinal: row.deliveries.len() as u32,
+        };
         row.deliveries.push(DeliveryRow {
             webhook,
             trigger: Trigger::Resend,

@@ -13,7 +13,10 @@ const OVERDUE: Duration = Duration::from_secs(10);
 
 impl State {
     pub(super) fn prune(&mut self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Pruned {
-        let old = self.events.iter().filter(|(id, row)| row.event.environment == environment && id.timestamp() < before);
+        let old = self
+            .events
+            .iter()
+            .filter(|(id, row)| row.event.environment == environment && id.timestamp() < before);
         let finished = old.filter(|(_, row)| row.deliveries.iter().all(|delivery| delivery.due_at().is_none()));
         let mut ids: Vec<_> = finished.map(|(id, _)| *id).take(limit.saturating_add(1)).collect();
         let more = ids.len() > limit;
@@ -25,7 +28,13 @@ impl State {
     }
 
     pub(super) fn forget_keys(&mut self, at: Timestamp, limit: usize) -> usize {
-        let expired: Vec<_> = self.keys.iter().filter(|(_, row)| row.expires_at <= at).map(|(key, _)| key.clone()).take(limit).collect();
+        let expired: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, row)| row.expires_at <= at)
+            .map(|(key, _)| key.clone())
+            .take(limit)
+            .collect();
         for key in &expired {
             self.keys.remove(key);
         }

@@ -24,25 +24,40 @@ impl State {
     pub(super) fn create_webhook(&mut self, webhook: &Webhook) -> bool {
         let exists = self.changing(webhook.environment).is_some();
         if exists {
-            let new = WebhookWithHealth { webhook: webhook.clone(), health: WebhookHealth::default() };
+            let new = WebhookWithHealth {
+                webhook: webhook.clone(),
+                health: WebhookHealth::default(),
+            };
             self.webhooks.insert(webhook.id, new);
         }
         exists
     }
 
     pub(super) fn webhooks(&self, environment: EnvironmentId, filter: &WebhookFilter, page: &Page<WebhookId>) -> Vec<WebhookWithHealth> {
-        let admitted = self.webhooks.values().rev().filter(|held| held.webhook.environment == environment && admits(filter, &held.webhook));
+        let admitted = self
+            .webhooks
+            .values()
+            .rev()
+            .filter(|held| held.webhook.environment == environment && admits(filter, &held.webhook));
         page_of(admitted.map(|held| (held.webhook.id, held)), page).cloned().collect()
     }
 
     pub(super) fn replace_webhook(&mut self, webhook: &Webhook, unchanged_since: Timestamp) -> Result<(), ReplaceWebhookError> {
-        let held = self.webhook_of(webhook.environment, webhook.id).ok_or(ReplaceWebhookError::NotFound)?;
+        let held = self
+            .webhook_of(webhook.environment, webhook.id)
+            .ok_or(ReplaceWebhookError::NotFound)?;
         if held.webhook.updated_at != unchanged_since {
             return Err(ReplaceWebhookError::Changed);
         }
         let anew = webhook.state.is_active() && !held.webhook.state.is_active();
         let health = if anew { WebhookHealth::default() } else { held.health };
-        self.webhooks.insert(webhook.id, WebhookWithHealth { webhook: webhook.clone(), health });
+        self.webhooks.insert(
+            webhook.id,
+            WebhookWithHealth {
+                webhook: webhook.clone(),
+                health,
+            },
+        );
         self.changing(webhook.environment);
         Ok(())
     }
@@ -58,7 +73,9 @@ impl State {
     }
 
     pub(super) fn disable_webhook(&mut self, id: WebhookId, why: DisableReason, at: Timestamp) -> bool {
-        let Some(held) = self.webhooks.get_mut(&id).filter(|held| held.webhook.state.is_active()) else { return false };
+        let Some(held) = self.webhooks.get_mut(&id).filter(|held| held.webhook.state.is_active()) else {
+            return false;
+        };
         held.webhook.state = WebhookState::Disabled { at, why };
         held.webhook.updated_at = at.max(held.webhook.updated_at + Duration::from_millis(1));
         let environment = held.webhook.environment;
@@ -80,6 +97,9 @@ impl State {
 fn admits(filter: &WebhookFilter, webhook: &Webhook) -> bool {
     let contains = |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
     filter.tenant.as_ref().is_none_or(|tenant| webhook.tenant.as_ref() == Some(tenant))
-        && filter.search.as_ref().is_none_or(|part| contains(&webhook.name, part) || contains(&webhook.url, part))
+        && filter
+            .search
+            .as_ref()
+            .is_none_or(|part| contains(&webhook.name, part) || contains(&webhook.url, part))
         && filter.active.is_none_or(|active| webhook.state.is_active() == active)
 }

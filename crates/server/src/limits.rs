@@ -1,0 +1,20 @@
+//! Limits of the HTTP server, each with its unit in its name. Those of what people send are in the model.
+
+/// Connections that are open at the same time unless configured otherwise; beyond them callers wait in the listener's backlog.
+pub(crate) const CONNECTIONS_DEFAULT: usize = 4_096;
+/// Size of a request's line and headers.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Requests of one HTTP/2 connection that are under way at the same time.
+pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 256;
+/// How long a connection may be open without a request under way: for the first byte, for headers, and between requests.
+pub(crate) const IDLE_SECONDS_MAX: u64 = 60;
+/// How long a connection that was asked to close may take.
+pub(crate) const GOODBYE_SECONDS_MAX: u64 = 2;
+/// How long the body of a request may take to arrive.
+pub(crate) const BODY_SECONDS_MAX: u64 = 30;
+/// How long a connection may stand with requests under way, none of which begins or ends.
+pub(crate) const REQUEST_SECONDS_MAX: u64 = 180;
+/// Bytes of bodies that are being read at the same time, over all connections.
+pub(crate) const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Pause before accepting again after the operating system refused a connection.
+pub(crate) const ACCEPT_PAUSE_MS: u64 = 50;

@@ -1,0 +1,40 @@
+//! Addresses for operators and their machines: is it alive, does it want traffic, what are its figures.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tidings_app::{Code, Problem};
+
+use crate::metrics::CONTENT_TYPE;
+use crate::problem::ApiProblem;
+use crate::state::ServerState;
+
+/// The routes, open to everybody who reaches the port.
+pub(crate) fn routes() -> Router<ServerState> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+}
+
+/// The process answers: that is all there is to be alive.
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// 503 before the start is complete and as soon as the end begins.
+async fn readiness(State(state): State<ServerState>) -> (StatusCode, &'static str) {
+    if state.ready.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+async fn metrics(State(state): State<ServerState>) -> Result<Response, ApiProblem> {
+    let text = state.metrics.render().await;
+    let text = text.map_err(|error| Problem::new(Code::Internal, format!("the figures cannot be written: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
+}

@@ -1,0 +1,60 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tidings_app::App;
+use tidings_runtime::Clock;
+use tokio::sync::Semaphore;
+
+use crate::limits::BODIES_BYTES_MAX;
+use crate::metrics::MetricsPage;
+
+/// Whether this node wants traffic. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Not yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on, or not any more.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    /// Whether it wants traffic.
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct ServerState {
+    /// The application.
+    pub app: Arc<App>,
+    /// Whether this node wants traffic.
+    pub ready: Readiness,
+    /// The figures of the process.
+    pub metrics: Arc<MetricsPage>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// A permit for every byte of the bodies that are being read.
+    pub(crate) bodies: Arc<Semaphore>,
+}
+
+impl ServerState {
+    /// From what the process is made of.
+    pub fn new(app: Arc<App>, ready: Readiness, metrics: MetricsPage, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            app,
+            ready,
+            metrics: Arc::new(metrics),
+            clock,
+            bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
+        }
+    }
+}

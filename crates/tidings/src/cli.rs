@@ -1,0 +1,221 @@
+//! The tree of commands. What a command takes stands beside what it does, in its file under `commands`.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::backup::Backup;
+use crate::commands::config::ConfigCommand;
+use crate::commands::credentials::Credentials;
+use crate::commands::deliveries::Deliveries;
+use crate::commands::doctor::Doctor;
+use crate::commands::environments::Environments;
+use crate::commands::event_types::EventTypes;
+use crate::commands::events::Events;
+use crate::commands::test::Test;
+use crate::commands::webhooks::Webhooks;
+use crate::config::{Flags, Serve};
+
+/// Self-hosted webhooks in one binary.
+///
+/// `tidings serve` runs a server. The other commands ask one: a server on this machine is found through its data folder, any other through
+/// TIDINGS_URL, TIDINGS_CLIENT_ID and TIDINGS_CLIENT_SECRET. Data goes to standard output, talk to standard error.
+#[derive(Parser)]
+#[command(name = "tidings", version, propagate_version = false, max_term_width = 110, after_help = FIRST_STEPS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  tidings demo                              # see it work
+  tidings serve --egress-allow 127.0.0.0/8  # run a server, in one terminal
+  tidings receive --secret correct-horse    # receive, in a second; in a third:
+  tidings environments set Development --http-allowed true
+  tidings webhooks create --url http://127.0.0.1:9000/ \\
+    --event-key 'User Management.*' --secret correct-horse
+  tidings events send frontegg.user.created --example
+  tidings deliveries list
+
+Exit status:
+  0 done; 1 the answer is no (a test that did not pass, a doctor that found
+  something); 64 wrong usage; 65 refused; 66 an input file cannot be read;
+  69 the server cannot be reached; 70 a fault; 73 a file cannot be made;
+  74 output cannot be written; 75 try again; 77 not allowed;
+  78 wrong configuration.";
+
+/// What can be asked.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a server.
+    ///
+    /// The first start of a data folder makes the environment Development and a credential, and prints its secret once. SIGTERM finishes what is under
+    /// way; a second one stops at once, and loses nothing.
+    #[command(after_help = "\
+Examples:
+  tidings serve
+  tidings serve --data /var/lib/tidings --listen 0.0.0.0:8080
+  tidings serve --egress-allow 10.0.0.0/8 --egress-allow 127.0.0.1/32")]
+    Serve(Box<Flags<Serve>>),
+    /// See it work: a server, a receiver, every built-in event once.
+    ///
+    /// Starts a server on a data folder of its own and a receiver that verifies every signature, sends every built-in event once and one that fails
+    /// twice before it succeeds, and shows each delivery. Then it keeps serving until Ctrl-C, which removes its data.
+    Demo(Demo),
+    /// Receive deliveries on this machine, verify and print them.
+    ///
+    /// A small receiver for a developer's desk. It can be told to fail, to stall, or to take its time.
+    #[command(after_help = "\
+Examples:
+  tidings receive --secret correct-horse-battery
+  tidings receive --fail 503 --fail-first 2  # fails two tries of each event
+  tidings receive --stall                   # never answers")]
+    Receive(Receive),
+    /// Environments: the walls between Development, QA, Production.
+    Environments(Environments),
+    /// Credentials of an environment: client ids and secrets.
+    Credentials(Credentials),
+    /// Webhooks: URLs and the events that they are subscribed to.
+    Webhooks(Webhooks),
+    /// Events: send one, look at what was sent.
+    Events(Events),
+    /// Event types: the catalogue, and an environment's own.
+    EventTypes(EventTypes),
+    /// Deliveries: what was sent where, and what came back; send again.
+    Deliveries(Deliveries),
+    /// Try a URL: send an event to it, signed like a delivery, and show what comes back.
+    Test(Test),
+    /// Copy the database into a file, while the server runs.
+    Backup(Backup),
+    /// Look for what is wrong with an installation, and say what to do.
+    Doctor(Doctor),
+    /// Print every setting, its value, and where it comes from.
+    Config(ConfigCommand),
+    /// Print the description of the API (OpenAPI, JSON).
+    Openapi,
+}
+
+/// What the demonstration takes.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Exit after the table, with status 70 if anything is missing from it.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Where the server listens; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// What the receiver takes.
+#[derive(Args)]
+pub(crate) struct Receive {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    pub(crate) listen: SocketAddr,
+    /// Verify deliveries with this secret.
+    #[arg(long, value_name = "SECRET", env = "TIDINGS_RECEIVE_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Answer with this status instead of 200.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=999))]
+    pub(crate) fail: Option<u16>,
+    /// Fail only the first so many tries of each event (with --fail's status, else 500).
+    #[arg(long, value_name = "TRIES")]
+    pub(crate) fail_first: Option<u32>,
+    /// Take requests and never answer.
+    #[arg(long)]
+    pub(crate) stall: bool,
+    /// Wait so many milliseconds before each answer.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) delay_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+    use crate::checked_in;
+    use crate::config::ASK_HEADING;
+
+    const HEAD: &str = "\
+# Command line
+
+<!-- Made from the commands themselves: UPDATE=1 cargo test -p tidings command_line -->
+
+Commands that ask a server also take the flags under \"Which server, and as whom\" (see `tidings webhooks --help`), which are left out below where they repeat.
+";
+
+    /// The help of a command and of all below it.
+    fn help(command: &clap::Command, path: &str, text: &mut String) {
+        let repeats = path != "tidings webhooks";
+        let shown = command.clone().term_width(100).mut_args(|arg| {
+            if repeats && arg.get_help_heading() == Some(ASK_HEADING) {
+                arg.hide(true)
+            } else {
+                arg
+            }
+        });
+        let mut shown = shown.bin_name(path);
+        let page = shown.render_long_help().to_string();
+        let page: Vec<_> = page.lines().map(str::trim_end).collect();
+        write!(text, "\n## {path}\n\n```text\n{}\n```\n", page.join("\n").trim_end()).expect("a string takes everything");
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            help(below, &format!("{path} {}", below.get_name()), text);
+        }
+    }
+
+    #[test]
+    fn the_reference_of_the_command_line_is_its_help() {
+        let mut text = HEAD.to_owned();
+        let mut command = Cli::command();
+        command.build();
+        help(&command, "tidings", &mut text);
+        checked_in::hold(Path::new("docs/reference/cli.md"), &text);
+    }
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_in_the_help_are_commands() {
+        let mut commands = vec![Cli::command()];
+        let mut examples = 0;
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in after.lines() {
+                assert!(line.len() < 80, "a terminal would break this line, and what is pasted from it: {line}");
+            }
+            for line in after.replace("\\\n", "").lines().filter_map(|line| line.trim_start().strip_prefix("tidings ")) {
+                let line = line.split_once(" #").map_or(line, |(line, _)| line);
+                if let Err(error) = Cli::try_parse_from(words(&format!("tidings {line}"))) {
+                    panic!("tidings {line}\n{error}");
+                }
+                examples += 1;
+            }
+        }
+        assert!(examples > 30, "only {examples} examples were found");
+    }
+
+    /// A line as a shell splits it, with single quotes only; what follows a pipe or a redirection is the shell's.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                '|' | '>' | '<' if !quoted => break,
+                ' ' if !quoted => words.push(String::new()),
+                other => words.last_mut().expect("there is a first word").push(other),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+}

@@ -1,0 +1,55 @@
+//! `tidings backup`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tidings_store_sqlite::backup;
+
+use crate::config::settings::DATA;
+use crate::config::{DataOnly, Flags};
+use crate::failure::{CommandError, Outcome};
+use crate::output::{print, say};
+
+/// Between two words about the progress, in percent.
+const STEP_PERCENT: u64 = 10;
+
+/// Copies the database of a data folder into one new file, as it is at this moment. The server may run.
+///
+/// The copy holds events, deliveries, webhooks and credentials. Secrets in it are sealed: keep a copy of the master key as well, somewhere else. To
+/// restore, put the copy into an empty data folder as tidings.db, and the key beside it as master.key.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings backup --to tidings-backup.db
+  tidings backup --data /var/lib/tidings --to /backups/tidings-2026-01-31.db")]
+pub(crate) struct Backup {
+    /// The file to make; it must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    #[command(flatten)]
+    settings: Flags<DataOnly>,
+}
+
+pub(crate) async fn run(args: Backup) -> Outcome {
+    let data = args.settings.layers()?.value(&DATA)?;
+    let Backup { to, .. } = args;
+    let (report, to) = tokio::task::spawn_blocking(move || {
+        let mut said = 0;
+        let report = backup(&data, &to, |done, all| {
+            let percent = done * 100 / all.max(1);
+            if percent >= said + STEP_PERCENT {
+                said = percent;
+                say(&format!("copied {percent} % of {all} pages"));
+            }
+        });
+        report.map(|report| (report, to))
+    })
+    .await
+    .map_err(|error| CommandError::Other(error.into()))??;
+    print(&to.display().to_string())?;
+    say(&format!(
+        "{} bytes, schema {}. Keep a copy of the master key, too: it is not in there.",
+        report.bytes, report.schema
+    ));
+    Ok(())
+}

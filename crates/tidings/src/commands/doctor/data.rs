@@ -1,0 +1,147 @@
+//! The data folder, its key, its database, and whether the clock fits them.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tidings_model::Timestamp;
+use tidings_runtime::Clock;
+
+use super::Finding;
+use crate::config::ServeConfig;
+use crate::data_folder::{self, DATABASE_FILE, KEY_FILE};
+
+/// No clock that is set shows a time before this: the year 2025.
+const EARLIEST: Timestamp = Timestamp::from_seconds(1_735_689_600);
+/// How much later than now a file may have been written: file systems round.
+const CLOCK_SLACK: Duration = Duration::from_secs(5);
+
+/// Whether anybody but the owner may read a file or a folder.
+pub(super) fn others_can_read(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether the folder can be used.
+pub(super) fn folder(path: &Path) -> Finding {
+    const CHECK: &str = "data folder";
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Finding::ok(CHECK, format!("{shown} is not there yet; the first start makes it"))
+        }
+        Err(error) => Finding::fail(CHECK, format!("{shown} cannot be looked at: {error}")),
+        Ok(metadata) if !metadata.is_dir() => Finding::fail(CHECK, format!("{shown} is not a folder: choose another with --data")),
+        // A file without a name shows whether one could be written, and leaves nothing behind.
+        Ok(_) => match tempfile::tempfile_in(path) {
+            Err(error) => Finding::fail(CHECK, format!("{shown} cannot be written by this user: {error}")),
+            Ok(_) if others_can_read(path) => Finding::warn(CHECK, format!("{shown} can be read by others: run `chmod 700 {shown}`")),
+            Ok(_) => Finding::ok(CHECK, format!("{shown} can be written, and read by its owner alone")),
+        },
+    }
+}
+
+/// Whether the master key is there and fits.
+pub(super) fn master_key(config: &ServeConfig) -> Finding {
+    const CHECK: &str = "master key";
+    let own = match data_folder::read_key(&config.data) {
+        Ok(own) => own,
+        Err(error) => return Finding::fail(CHECK, error.to_string()),
+    };
+    match (own, &config.master_key) {
+        (Some(own), Some(given)) if own.expose() != given.expose() => Finding::fail(
+            CHECK,
+            format!(
+                "the configured key is not the one in {KEY_FILE}: remove one of the two, and keep the one that the secrets were sealed with"
+            ),
+        ),
+        (Some(key), _) => Finding::ok(CHECK, format!("key {} in {KEY_FILE}; keep a copy of it somewhere else", key.id())),
+        (None, Some(key)) => Finding::ok(CHECK, format!("key {} is configured; keep a copy of it somewhere else", key.id())),
+        (None, None) if config.data.join(DATABASE_FILE).exists() => Finding::fail(
+            CHECK,
+            format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY"),
+        ),
+        (None, None) => Finding::ok(CHECK, "the first start makes one"),
+    }
+}
+
+/// Whether the database is whole.
+pub(super) async fn store(folder: PathBuf) -> Finding {
+    const CHECK: &str = "store";
+    if !folder.join(DATABASE_FILE).exists() {
+        return Finding::ok(CHECK, "there is no database yet; the first start makes it");
+    }
+    match tokio::task::spawn_blocking(move || tidings_store_sqlite::check(&folder)).await {
+        Err(error) => Finding::fail(CHECK, format!("the check did not end: {error}")),
+        Ok(Err(error)) => Finding::fail(CHECK, error.to_string()),
+        Ok(Ok(report)) if !report.faults.is_empty() => Finding::fail(
+            CHECK,
+            format!(
+                "the database is damaged ({}): restore it from a copy made by `tidings backup`",
+                report.faults.join("; ")
+            ),
+        ),
+        Ok(Ok(report)) if report.schema < report.known_schema => Finding::ok(
+            CHECK,
+            format!(
+                "every page is whole; the next start brings schema {} to {}",
+                report.schema, report.known_schema
+            ),
+        ),
+        Ok(Ok(report)) => Finding::ok(CHECK, format!("every page is whole; schema {}", report.schema)),
+    }
+}
+
+/// Whether the time can be right: retries and signatures depend on it.
+pub(super) fn clock(folder: &Path, clock: &dyn Clock) -> Finding {
+    const CHECK: &str = "clock";
+    let now = clock.now();
+    if now < EARLIEST {
+        return Finding::fail(
+            CHECK,
+            format!("it shows {now}: receivers will refuse signatures; set it, best by NTP"),
+        );
+    }
+    let written = fs::metadata(folder.join(DATABASE_FILE)).and_then(|metadata| metadata.modified());
+    let written = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    match written.map(|since| Timestamp::from_millis(since.as_millis().try_into().unwrap_or(i64::MAX))) {
+        Some(at) if at > now + CLOCK_SLACK => Finding::warn(
+            CHECK,
+            format!("it shows {now}, but the database was written at {at}: one of the two is wrong, and retries may wait for it"),
+        ),
+        _ => Finding::ok(CHECK, format!("it shows {now}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_runtime::ManualClock;
+
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_fails_and_one_behind_the_database_is_worth_a_word() {
+        let data = tempfile::tempdir().unwrap();
+        let at = |seconds| clock(data.path(), &ManualClock::at(Timestamp::from_seconds(seconds))).level;
+        assert_eq!((at(0), at(1_800_000_000)), (Level::Fail, Level::Ok));
+        let file = fs::File::create(data.path().join(DATABASE_FILE)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_900_000_000)).unwrap();
+        assert_eq!((at(1_800_000_000), at(1_900_000_000)), (Level::Warn, Level::Ok));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_read_is_worth_a_word_and_a_file_in_its_place_fails() {
+        let data = tempfile::tempdir().unwrap();
+        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let finding = folder(data.path());
+        assert_eq!(finding.level, Level::Warn);
+        assert!(finding.message.contains("chmod 700"), "{}", finding.message);
+        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(folder(data.path()).level, Level::Ok);
+        let file = data.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(folder(&file).level, Level::Fail);
+    }
+}

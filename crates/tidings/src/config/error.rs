@@ -1,0 +1,75 @@
+//! What can be wrong with the configuration.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{Facts, Source};
+
+/// The configuration cannot be used; nothing was opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The configuration file is not TOML. Its text is not repeated, because it may hold secrets.
+    #[error("{path}, line {line}: {reason}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key of the configuration file is none of ours.
+    #[error("{path}: there is no setting '{key}'{}", hint.as_ref().map(|hint| format!("; did you mean '{hint}'?")).unwrap_or_default())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The key as it is written.
+        key: String,
+        /// The nearest key, when one is near.
+        hint: Option<String>,
+    },
+    /// A flag has a value that it cannot have.
+    #[error("{flag}: {reason}")]
+    Flag {
+        /// With its dashes.
+        flag: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A variable or a key of the file has a value that it cannot have.
+    #[error("{origin}: {reason}")]
+    Value {
+        /// The variable, or the file and its key.
+        origin: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// That a setting has a value from there that it cannot have: named by what has to be changed.
+    pub(crate) fn of(facts: &Facts, source: &Source, reason: String) -> Self {
+        let origin = match (source, facts.flag()) {
+            (Source::Flag, Some(flag)) => {
+                let flag = format!("--{flag}");
+                return Self::Flag { flag, reason };
+            }
+            (Source::File(path), _) => format!("{}: {}", path.display(), facts.key),
+            _ => facts.variable(),
+        };
+        Self::Value { origin, reason }
+    }
+
+    /// Whether the command line is at fault rather than what was set up before.
+    pub(crate) const fn is_usage(&self) -> bool {
+        matches!(self, Self::Flag { .. })
+    }
+}

@@ -1,0 +1,418 @@
+//! Every setting. This table is all there is: flags, variables, the configuration file, `tidings config` and the reference are made from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tidings_model::limits::PAYLOAD_BYTES_CEILING;
+use tidings_signing::MasterKey;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::setting::{AnySetting, Facts, Fallback, Setting, Side};
+use crate::logs::LogFormat;
+use crate::output::Format;
+
+/// Longest grace that can be given to a shutdown: whoever supervises the process loses patience before.
+const GRACE_SECONDS_MAX: u64 = 3_600;
+
+/// In the order in which people read them.
+pub(crate) static TABLE: [&dyn AnySetting; 22] = [
+    &DATA,
+    &LISTEN,
+    &PUBLIC_URL,
+    &EGRESS_ALLOW,
+    &EGRESS_CA_FILE,
+    &PAYLOAD_BYTES_MAX,
+    &MAX_CONNECTIONS,
+    &SHUTDOWN_GRACE_SECONDS,
+    &LOG_FORMAT,
+    &LOG_LEVEL,
+    &MASTER_KEY,
+    &BOOTSTRAP_CLIENT_ID,
+    &BOOTSTRAP_CLIENT_SECRET,
+    &BOOTSTRAP_ADMIN_EMAIL,
+    &BOOTSTRAP_ADMIN_PASSWORD,
+    &URL,
+    &ENVIRONMENT,
+    &CLIENT_ID,
+    &CLIENT_SECRET,
+    &TOKEN,
+    &OUTPUT,
+    &TIMEOUT_SECONDS,
+];
+
+/// What most settings are; each says what is different.
+const PLAIN: Facts = Facts {
+    key: "",
+    flag_instead: None,
+    value: "TEXT",
+    help: "",
+    fallback: Fallback::Nothing("none"),
+    many: false,
+    secret: false,
+    side: Side::Serve,
+};
+
+pub(crate) static DATA: Setting<PathBuf> = Setting {
+    facts: Facts {
+        key: "data",
+        value: "FOLDER",
+        help: "The data folder: the database, the master key, and the address of the running server. It is made when it is not there.",
+        fallback: Fallback::Text("./tidings-data"),
+        side: Side::Both,
+        ..PLAIN
+    },
+    parse: path,
+};
+
+pub(crate) static LISTEN: Setting<SocketAddr> = Setting {
+    facts: Facts {
+        key: "listen",
+        value: "ADDRESS",
+        help: "The address and port to listen on. Port 0 takes a free one.",
+        fallback: Fallback::Text("127.0.0.1:8080"),
+        ..PLAIN
+    },
+    parse: |text| {
+        text.parse()
+            .map_err(|_| format!("'{text}' is not an address with a port, such as 127.0.0.1:8080 or [::]:8080"))
+    },
+};
+
+pub(crate) static PUBLIC_URL: Setting<Url> = Setting {
+    facts: Facts {
+        key: "public_url",
+        value: "URL",
+        help: "The address under which people and programs reach the server, when a proxy stands before it.",
+        fallback: Fallback::Nothing("the address that it listens on"),
+        ..PLAIN
+    },
+    parse: web_url,
+};
+
+pub(crate) static EGRESS_ALLOW: Setting<IpNet> = Setting {
+    facts: Facts {
+        key: "egress_allow",
+        value: "CIDR",
+        help: "A network that webhooks may reach although it is private, loopback or otherwise not public. In every environment; \
+               [egress.environments] in the configuration file names networks for single ones.",
+        fallback: Fallback::Nothing("only public addresses"),
+        many: true,
+        ..PLAIN
+    },
+    parse: network,
+};
+
+pub(crate) static EGRESS_CA_FILE: Setting<PathBuf> = Setting {
+    facts: Facts {
+        key: "egress_ca_file",
+        value: "FILE",
+        help: "Certificates (PEM) of authorities that webhooks are trusted by, beside those of the machine.",
+        fallback: Fallback::Nothing("those of the machine"),
+        ..PLAIN
+    },
+    parse: path,
+};
+
+pub(crate) static PAYLOAD_BYTES_MAX: Setting<usize> = Setting {
+    facts: Facts {
+        key: "payload_bytes_max",
+        value: "BYTES",
+        help: "Largest payload of an event, up to 8388608.",
+        fallback: Fallback::Text("262144"),
+        ..PLAIN
+    },
+    parse: |text| between(text, 1, PAYLOAD_BYTES_CEILING),
+};
+
+pub(crate) static MAX_CONNECTIONS: Setting<usize> = Setting {
+    facts: Facts {
+        key: "max_connections",
+        value: "NUMBER",
+        help: "Connections that are served at the same time; more wait. Keep it below the limit of open files (ulimit -n).",
+        fallback: Fallback::Text("512"),
+        ..PLAIN
+    },
+    parse: |text| between(text, 1, 1_000_000),
+};
+
+pub(crate) static SHUTDOWN_GRACE_SECONDS: Setting<Duration> = Setting {
+    facts: Facts {
+        key: "shutdown_grace_seconds",
+        value: "SECONDS",
+        help: "How long requests and attempts that are under way may take after SIGTERM.",
+        fallback: Fallback::Text("20"),
+        ..PLAIN
+    },
+    parse: |text| between(text, 0, GRACE_SECONDS_MAX).map(Duration::from_secs),
+};
+
+pub(crate) static LOG_FORMAT: Setting<LogFormat> = Setting {
+    facts: Facts {
+        key: "log_format",
+        value: "FORMAT",
+        help: "auto, text or json. auto is text on a terminal and JSON lines elsewhere. Logs go to standard error.",
+        fallback: Fallback::Text("auto"),
+        ..PLAIN
+    },
+    parse: |text| match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("'{other}' is not a log format; use auto, text or json")),
+    },
+};
+
+pub(crate) static LOG_LEVEL: Setting<String> = Setting {
+    facts: Facts {
+        key: "log_level",
+        value: "LEVEL",
+        help: "error, warn, info, debug or trace; or by room: info,tidings_engine=debug.",
+        fallback: Fallback::Text("info"),
+        ..PLAIN
+    },
+    parse: |text| {
+        EnvFilter::builder()
+            .parse(text)
+            .map(|_| text.to_owned())
+            .map_err(|error| format!("'{text}' is not a log level such as info or info,tidings_engine=debug: {error}"))
+    },
+};
+
+pub(crate) static MASTER_KEY: Setting<MasterKey> = Setting {
+    facts: Facts {
+        key: "master_key",
+        value: "KEY",
+        help: "The key that secrets are sealed with: 32 bytes as base64 or hex (openssl rand -base64 32). Without it the secrets are lost.",
+        fallback: Fallback::Nothing("generated into master.key in the data folder"),
+        secret: true,
+        ..PLAIN
+    },
+    parse: |text| text.parse::<MasterKey>().map_err(|error| error.to_string()),
+};
+
+pub(crate) static BOOTSTRAP_CLIENT_ID: Setting<String> = bootstrap(
+    "bootstrap_client_id",
+    "The client id (a UUID) of the credential that the first start of a data folder makes.",
+    "generated",
+);
+pub(crate) static BOOTSTRAP_CLIENT_SECRET: Setting<String> = bootstrap(
+    "bootstrap_client_secret",
+    "The secret of that credential, at least 8 characters.",
+    "generated and printed once",
+);
+pub(crate) static BOOTSTRAP_ADMIN_EMAIL: Setting<String> = bootstrap(
+    "bootstrap_admin_email",
+    "The email address of the owner that the first start of a data folder makes.",
+    "nobody",
+);
+pub(crate) static BOOTSTRAP_ADMIN_PASSWORD: Setting<String> = bootstrap(
+    "bootstrap_admin_password",
+    "The password of that owner, at least 8 characters.",
+    "nobody",
+);
+
+pub(crate) static URL: Setting<Url> = Setting {
+    facts: Facts {
+        key: "url",
+        flag_instead: Some("server"),
+        value: "URL",
+        help: "The server to ask.",
+        fallback: Fallback::Nothing("the server that runs on the data folder, or http://127.0.0.1:8080"),
+        side: Side::Ask,
+        ..PLAIN
+    },
+    parse: web_url,
+};
+
+pub(crate) static ENVIRONMENT: Setting<String> = Setting {
+    facts: Facts {
+        key: "environment",
+        value: "NAME|ID",
+        help: "The environment to work in. A credential that is not an operator's works only in its own.",
+        fallback: Fallback::Nothing("the credential's own; else Development, or the only one"),
+        side: Side::Ask,
+        ..PLAIN
+    },
+    parse: filled,
+};
+
+pub(crate) static CLIENT_ID: Setting<String> = Setting {
+    facts: Facts {
+        key: "client_id",
+        value: "ID",
+        help: "The client id of a credential; its secret is TIDINGS_CLIENT_SECRET.",
+        fallback: Fallback::Nothing("whoever can read the data folder of a local server may do everything"),
+        side: Side::Ask,
+        ..PLAIN
+    },
+    parse: filled,
+};
+
+pub(crate) static CLIENT_SECRET: Setting<String> = Setting {
+    facts: Facts {
+        key: "client_secret",
+        value: "SECRET",
+        help: "The secret of the credential.",
+        side: Side::Ask,
+        secret: true,
+        ..PLAIN
+    },
+    parse: filled,
+};
+
+pub(crate) static TOKEN: Setting<String> = Setting {
+    facts: Facts {
+        key: "token",
+        value: "TOKEN",
+        help: "An access token, instead of a credential.",
+        side: Side::Ask,
+        secret: true,
+        ..PLAIN
+    },
+    parse: filled,
+};
+
+pub(crate) static OUTPUT: Setting<Format> = Setting {
+    facts: Facts {
+        key: "output",
+        value: "FORMAT",
+        help: "table for people, json for programs: the JSON of the API as it came.",
+        fallback: Fallback::Text("table"),
+        side: Side::Ask,
+        ..PLAIN
+    },
+    parse: |text| match text {
+        "table" => Ok(Format::Table),
+        "json" => Ok(Format::Json),
+        other => Err(format!("'{other}' is not an output format; use table or json")),
+    },
+};
+
+pub(crate) static TIMEOUT_SECONDS: Setting<Duration> = Setting {
+    facts: Facts {
+        key: "timeout_seconds",
+        value: "SECONDS",
+        help: "How long to wait for each answer of the server.",
+        fallback: Fallback::Text("90"),
+        side: Side::Ask,
+        ..PLAIN
+    },
+    parse: |text| between(text, 1, GRACE_SECONDS_MAX).map(Duration::from_secs),
+};
+
+const fn bootstrap(key: &'static str, help: &'static str, unset: &'static str) -> Setting<String> {
+    Setting {
+        facts: Facts {
+            key,
+            help,
+            fallback: Fallback::Nothing(unset),
+            secret: true,
+            ..PLAIN
+        },
+        parse: filled,
+    }
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+        .map_err(|_| format!("'{text}' is not a network such as 10.0.0.0/8 or fd00::/8"))
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("a path cannot be empty".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it cannot be empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| format!("'{text}' is not a URL such as https://tidings.example.com"))
+}
+
+fn between<N>(text: &str, least: N, most: N) -> Result<N, String>
+where
+    N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let number: N = text.parse().map_err(|_| format!("'{text}' is not a whole number"))?;
+    if number < least || number > most {
+        return Err(format!("{number} is not between {least} and {most}"));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_of_its_setting() {
+        for setting in TABLE {
+            if let Fallback::Text(text) = setting.facts().fallback {
+                assert_eq!(setting.check(text), Ok(()), "{}", setting.facts().key);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_unique_and_helped_with_whole_sentences() {
+        let mut seen = std::collections::BTreeSet::new();
+        for setting in TABLE {
+            let facts = setting.facts();
+            assert!(seen.insert(facts.key), "{} is there twice", facts.key);
+            assert!(facts.help.ends_with('.'), "{}: {}", facts.key, facts.help);
+        }
+    }
+
+    #[test]
+    fn the_defaults_that_the_model_knows_are_the_models() {
+        assert_eq!(PAYLOAD_BYTES_MAX.facts.fallback, Fallback::Text("262144"));
+        assert_eq!(PAYLOAD_BYTES_DEFAULT, 262_144);
+        assert!(PAYLOAD_BYTES_MAX.facts.help.contains(&PAYLOAD_BYTES_CEILING.to_string()));
+    }
+
+    #[test]
+    fn what_is_not_a_value_is_refused_with_an_example_or_the_bounds() {
+        assert_eq!(
+            (LISTEN.parse)("8080").unwrap_err(),
+            "'8080' is not an address with a port, such as 127.0.0.1:8080 or [::]:8080"
+        );
+        assert_eq!((PAYLOAD_BYTES_MAX.parse)("0").unwrap_err(), "0 is not between 1 and 8388608");
+        assert_eq!(
+            (EGRESS_ALLOW.parse)("10.0.0.0/33").unwrap_err(),
+            "'10.0.0.0/33' is not a network such as 10.0.0.0/8 or fd00::/8"
+        );
+        assert!((LOG_LEVEL.parse)("info,=").is_err());
+        assert!((PUBLIC_URL.parse)("ftp://x").is_err());
+    }
+
+    #[test]
+    fn a_single_address_is_a_network_of_one() {
+        assert_eq!((EGRESS_ALLOW.parse)("127.0.0.1"), Ok("127.0.0.1/32".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_secret_that_is_refused_is_not_repeated() {
+        for setting in TABLE.iter().filter(|setting| setting.facts().secret) {
+            if let Err(reason) = setting.check("hunter2 is not a key") {
+                assert!(!reason.contains("hunter2"), "{reason}");
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The data folder beside its database: the folder itself, the master key, and the note that says where the running server is.
+//!
+//! Owns: making the folder, creating and reading `master.key`, who may read it, `server.json`.
+//!
+//! Never knows: what is in the database, or what the key is used for.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use tidings_runtime::{Entropy, SystemEntropy};
+use tidings_signing::{MasterKey, MasterKeyError};
+
+use crate::config::ServeConfig;
+
+/// The master key, as text, for the owner of the folder alone.
+pub(crate) const KEY_FILE: &str = "master.key";
+/// Where the running server is.
+const SERVER_FILE: &str = "server.json";
+/// The store's database; only whether it is there is asked here.
+pub(crate) const DATABASE_FILE: &str = "tidings.db";
+/// Permission bits of everybody but the owner.
+const OTHERS: u32 = 0o077;
+
+/// The data folder cannot be used; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataFolderError {
+    /// The folder cannot be made, or something in it cannot be read or written.
+    #[error("cannot use {path}: {source}")]
+    Unusable {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Somebody else can read the key.
+    #[error(
+        "{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`, or give the key as TIDINGS_MASTER_KEY and remove the file"
+    )]
+    Readable {
+        /// The key's file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The key's file does not hold a key.
+    #[error("{path}: {source}; put the key back from your backup")]
+    NotAKey {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: MasterKeyError,
+    },
+    /// There is a database, so there are secrets, but the key that opens them is gone.
+    #[error(
+        "{folder} holds a database but no {KEY_FILE}: put {KEY_FILE} back from your backup, or give the key as TIDINGS_MASTER_KEY; a new key could not open the secrets"
+    )]
+    KeyMissing {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The folder's own key and the given one differ.
+    #[error("the given master key is not the one in {path}: remove one of the two, and keep the one that the secrets were sealed with")]
+    KeysDiffer {
+        /// The key's file.
+        path: PathBuf,
+    },
+}
+
+/// A data folder that is ready for a server.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    master_key: MasterKey,
+}
+
+impl DataFolder {
+    /// Makes the folder when it is not there, and finds its master key: the configured one, else the one in the folder, else a new one.
+    pub(crate) fn open(config: &ServeConfig) -> Result<Self, DataFolderError> {
+        Self::prepare(&config.data, config.master_key.as_ref(), &SystemEntropy)
+    }
+
+    fn prepare(path: &Path, given: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+        let unusable = |source| unusable(path, source);
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        let master_key = match (given, read_key(path)?) {
+            (None, None) => create_key(path, entropy)?,
+            (None, Some(key)) => key,
+            (Some(given), None) => given.clone(),
+            (Some(given), Some(own)) if given.expose() == own.expose() => own,
+            (Some(_), Some(_)) => return Err(DataFolderError::KeysDiffer { path: path.join(KEY_FILE) }),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            master_key,
+        })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key that its secrets depend on.
+    pub(crate) const fn master_key(&self) -> &MasterKey {
+        &self.master_key
+    }
+
+    /// Notes where the server is, for the commands of this machine.
+    pub(crate) fn announce(&self, url: &str) -> Result<(), DataFolderError> {
+        let note = Announced {
+            url: url.to_owned(),
+            pid: std::process::id(),
+        };
+        let path = self.path.join(SERVER_FILE);
+        let write = || -> io::Result<()> {
+            let mut file = NamedTempFile::new_in(&self.path)?;
+            serde_json::to_writer(&mut file, &note)?;
+            file.write_all(b"\n")?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| unusable(&path, source))
+    }
+
+    /// Takes the note back, unless it is already another server's.
+    pub(crate) fn withdraw(&self) {
+        if announced(&self.path).is_some_and(|note| note.pid == std::process::id()) {
+            let _ = fs::remove_file(self.path.join(SERVER_FILE)); // a note that stays behind leads to a refused connection, which says what to do
+        }
+    }
+}
+
+/// Where a server said that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    /// Its address.
+    pub(crate) url: String,
+    /// Its process.
+    pub(crate) pid: u32,
+}
+
+/// The note of the server that runs on a data folder, or ran on it until it was killed.
+pub(crate) fn announced(folder: &Path) -> Option<Announced> {
+    serde_json::from_slice(&fs::read(folder.join(SERVER_FILE)).ok()?).ok()
+}
+
+/// The key in a data folder; `None` when there is none.
+pub(crate) fn read_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
+    let path = folder.join(KEY_FILE);
+    let mode = match fs::metadata(&path) {
+        Ok(metadata) => metadata.permissions().mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(unusable(&path, source)),
+    };
+    if mode & OTHERS != 0 {
+        return Err(DataFolderError::Readable { path, mode });
+    }
+    let text = zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(|source| unusable(&path, source))?);
+    text.parse().map(Some).map_err(|source| DataFolderError::NotAKey { path, source })
+}
+
+/// Makes a key that appears whole or not at all, and is never written over another.
+fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<MasterKey, DataFolderError> {
+    if folder.join(DATABASE_FILE).exists() {
+        return Err(DataFolderError::KeyMissing { folder: folder.to_owned() });
+    }
+    let key = MasterKey::from_bytes(entropy.bytes32());
+    let path = folder.join(KEY_FILE);
+    let write = || -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
+        file.write_all(key.expose().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(&path)?;
+        File::open(folder)?.sync_all()
+    };
+    match write() {
+        Ok(()) => Ok(key),
+        // Another process was faster: its key holds for both, and the store lets only one of them in.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            read_key(folder)?.ok_or_else(|| DataFolderError::KeyMissing { folder: folder.to_owned() })
+        }
+        Err(source) => Err(unusable(&path, source)),
+    }
+}
+
+fn unusable(path: &Path, source: io::Error) -> DataFolderError {
+    DataFolderError::Unusable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_runtime::SeededEntropy;
+
+    use super::*;
+
+    fn open(folder: &Path, given: Option<&MasterKey>) -> Result<DataFolder, DataFolderError> {
+        DataFolder::prepare(folder, given, &SeededEntropy::new(1))
+    }
+
+    fn key(byte: u8) -> MasterKey {
+        MasterKey::from_bytes([byte; 32])
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_first_start_makes_the_folder_and_a_key_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("deep/data");
+        let made = open(&folder, None).unwrap();
+        assert_eq!((mode(&folder), mode(&folder.join(KEY_FILE))), (0o700, 0o600));
+        let again = DataFolder::prepare(&folder, None, &SeededEntropy::new(2)).unwrap();
+        assert_eq!(made.master_key().expose(), again.master_key().expose());
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            1,
+            "nothing but the key is left in the folder"
+        );
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), None).unwrap();
+        let file = folder.path().join(KEY_FILE);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = open(folder.path(), None).unwrap_err().to_string();
+        assert!(
+            error.contains("mode 640") && error.contains(&format!("`chmod 600 {}`", file.display())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_given_key_is_not_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), Some(&key(7))).unwrap();
+        assert_eq!(opened.master_key().expose(), key(7).expose());
+        assert!(!folder.path().join(KEY_FILE).exists());
+    }
+
+    #[test]
+    fn a_given_key_beside_another_in_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = open(folder.path(), None).unwrap();
+        assert!(open(folder.path(), Some(own.master_key())).is_ok());
+        assert!(matches!(
+            open(folder.path(), Some(&key(7))),
+            Err(DataFolderError::KeysDiffer { .. })
+        ));
+    }
+
+    #[test]
+    fn a_database_whose_key_is_gone_gets_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(DATABASE_FILE), "").unwrap();
+        assert!(matches!(open(folder.path(), None), Err(DataFolderError::KeyMissing { .. })));
+        assert!(open(folder.path(), Some(&key(7))).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_refused_without_showing_it() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), None).unwrap();
+        fs::write(folder.path().join(KEY_FILE), "hunter2").unwrap();
+        let error = open(folder.path(), None).unwrap_err().to_string();
+        assert!(error.contains("is neither") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_server_says_where_it_is_and_takes_back_only_its_own_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), None).unwrap();
+        assert_eq!(announced(folder.path()), None);
+        opened.announce("http://127.0.0.1:1").unwrap();
+        assert_eq!(announced(folder.path()).unwrap().url, "http://127.0.0.1:1");
+        opened.withdraw();
+        assert_eq!(announced(folder.path()), None);
+        fs::write(folder.path().join(SERVER_FILE), r#"{"url":"http://127.0.0.1:2","pid":0}"#).unwrap();
+        opened.withdraw();
+        assert_eq!(announced(folder.path()).unwrap().pid, 0);
+    }
+}

@@ -1,0 +1,213 @@
+//! How a command fails: what is said, and the status that the process ends with (those of sysexits.h, so that scripts can tell them apart).
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tidings_client::{Error, Problem};
+use tidings_signing::MintError;
+use tidings_store_sqlite::BackupError;
+use url::Url;
+
+use crate::config::ConfigError;
+use crate::data_folder::DataFolderError;
+use crate::output::{printable, say};
+
+/// What a command gives.
+pub(crate) type Outcome = Result<(), CommandError>;
+
+/// A command that did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// It was asked wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// A file that was named cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Input {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The data cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+    /// Nothing says as whom to ask.
+    #[error(
+        "nothing says who you are to {url}: set TIDINGS_CLIENT_ID and TIDINGS_CLIENT_SECRET, or TIDINGS_TOKEN{}",
+        folder.as_ref().map(|folder| format!("; or be somebody who can read the data folder of the server ({folder})")).unwrap_or_default()
+    )]
+    Nobody {
+        /// The server.
+        url: Url,
+        /// The data folder that could have said so, when the server is a local one.
+        folder: Option<String>,
+    },
+    /// The server did not answer in time.
+    #[error("the server at {url} did not answer within {} s; --timeout-seconds gives it longer", limit.as_secs())]
+    TimedOut {
+        /// The server.
+        url: Url,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// The server refused, or could not be asked.
+    #[error(transparent)]
+    Asking(#[from] Error),
+    /// A local token could not be made.
+    #[error(transparent)]
+    Minting(#[from] MintError),
+    /// A backup could not be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// It was done, and the answer is no. What there is to say is said.
+    #[error("the answer is no")]
+    No,
+    /// Anything else.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+/// The statuses of sysexits.h that are used here.
+mod sysexits {
+    pub(super) const USAGE: u8 = 64;
+    pub(super) const DATA: u8 = 65;
+    pub(super) const NO_INPUT: u8 = 66;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const SOFTWARE: u8 = 70;
+    pub(super) const CANNOT_CREATE: u8 = 73;
+    pub(super) const IO: u8 = 74;
+    pub(super) const TRY_AGAIN: u8 = 75;
+    pub(super) const NO_PERMISSION: u8 = 77;
+    pub(super) const CONFIG: u8 = 78;
+}
+
+/// The status for a command line that cannot be understood.
+pub(crate) const USAGE_STATUS: u8 = sysexits::USAGE;
+
+impl CommandError {
+    /// Says what happened, and gives the status to end with.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            // Whoever read the output has seen enough of it.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Self::No => {}
+            _ => say(&format!("tidings: {}", self.words())),
+        }
+        ExitCode::from(self.status())
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Asking(Error::Problem(problem)) => problem_in_words(problem),
+            Self::Asking(error @ Error::Unreachable { refused: true, .. }) => format!(
+                "{}\nNo server is running there. Start one with `tidings serve`, or name another with --server or TIDINGS_URL.",
+                printable(&error.to_string())
+            ),
+            Self::Asking(error) => printable(&error.to_string()),
+            other => other.to_string(),
+        }
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::No => 1,
+            Self::Usage(_) => sysexits::USAGE,
+            Self::Config(error) if error.is_usage() => sysexits::USAGE,
+            Self::DataFolder(DataFolderError::Readable { .. }) | Self::Nobody { .. } => sysexits::NO_PERMISSION,
+            Self::DataFolder(DataFolderError::Unusable { .. }) | Self::Backup(_) => sysexits::CANNOT_CREATE,
+            Self::Config(_) | Self::DataFolder(_) => sysexits::CONFIG,
+            Self::Input { .. } => sysexits::NO_INPUT,
+            Self::Output(_) => sysexits::IO,
+            Self::TimedOut { .. } => sysexits::TRY_AGAIN,
+            Self::Asking(error) => status_of(error),
+            Self::Minting(_) | Self::Other(_) => sysexits::SOFTWARE,
+        }
+    }
+}
+
+fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::Address { .. } | Error::Unsendable { .. } => sysexits::USAGE,
+        Error::Unreachable { .. } | Error::Foreign { .. } => sysexits::UNAVAILABLE,
+        Error::Broken { .. } => sysexits::TRY_AGAIN,
+        Error::Unreadable(_) => sysexits::SOFTWARE,
+        Error::Problem(problem) => match problem.status {
+            401 | 403 => sysexits::NO_PERMISSION,
+            429 | 503 => sysexits::TRY_AGAIN,
+            500.. => sysexits::SOFTWARE,
+            _ => sysexits::DATA,
+        },
+    }
+}
+
+/// A refusal as sentences: what is wrong, field by field when it is about fields.
+fn problem_in_words(problem: &Problem) -> String {
+    let again = problem.retry_after_seconds.map(|seconds| format!("Try again in {seconds} s."));
+    let fields = problem.errors.iter();
+    let fields = fields.map(|error| format!("  {}: {}", printable(&error.field), printable(&error.message)));
+    // The detail of a problem with fields repeats them in one line.
+    let repeats = !problem.errors.is_empty() && !problem.title.is_empty();
+    let first = printable(if repeats { &problem.title } else { &problem.detail });
+    let lines: Vec<_> = std::iter::once(first).chain(fields).chain(again).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_client::FieldError;
+
+    use super::*;
+
+    fn problem(status: u16, errors: &[(&str, &str)]) -> Problem {
+        let errors = errors.iter().map(|(field, message)| FieldError {
+            field: (*field).to_owned(),
+            message: (*message).to_owned(),
+        });
+        Problem {
+            kind: String::new(),
+            title: "The request cannot be taken".to_owned(),
+            status,
+            detail: "the detail".to_owned(),
+            code: "invalid".to_owned(),
+            errors: errors.collect(),
+            retry_after_seconds: (status == 503).then_some(2),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_sentence_or_a_line_for_each_field() {
+        assert_eq!(problem_in_words(&problem(404, &[])), "the detail");
+        assert_eq!(problem_in_words(&problem(503, &[])), "the detail\nTry again in 2 s.");
+        assert_eq!(
+            problem_in_words(&problem(422, &[("url", "has to be https"), ("secret", "is too short")])),
+            "The request cannot be taken\n  url: has to be https\n  secret: is too short"
+        );
+    }
+
+    #[test]
+    fn scripts_can_tell_refusals_apart_by_the_status() {
+        let status = |code| CommandError::Asking(Error::Problem(Box::new(problem(code, &[])))).status();
+        assert_eq!([422, 404, 401, 403, 503, 500].map(status), [65, 65, 77, 77, 75, 70]);
+        assert_eq!(CommandError::No.status(), 1);
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_told_how_to_start() {
+        let error = CommandError::Asking(Error::Unreachable {
+            url: "http://127.0.0.1:8080/".parse().unwrap(),
+            reason: "Connection refused".to_owned(),
+            refused: true,
+        });
+        assert!(error.words().contains("Start one with `tidings serve`"), "{}", error.words());
+        assert_eq!(error.status(), 69);
+    }
+}

@@ -1,0 +1,51 @@
+//! Logs: lines for people on a terminal, JSON for machines, on standard error.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    fn is_json(self, terminal: bool) -> bool {
+        match self {
+            Self::Auto => !terminal,
+            Self::Text => false,
+            Self::Json => true,
+        }
+    }
+}
+
+/// Starts the logs of the process: those that `level` lets through. Call it once.
+pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), TryInitError> {
+    let terminal = io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(EnvFilter::new(level));
+    if format.is_json(terminal) {
+        builder.json().flatten_event(true).finish().try_init()
+    } else {
+        builder.with_ansi(terminal).with_target(false).finish().try_init()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_text_on_a_terminal_and_json_elsewhere() {
+        assert!(!LogFormat::Auto.is_json(true) && LogFormat::Auto.is_json(false));
+        assert!(LogFormat::Json.is_json(true) && !LogFormat::Text.is_json(false));
+    }
+}

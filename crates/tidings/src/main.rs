@@ -1,0 +1,48 @@
+//! Tidings: self-hosted webhooks in one binary.
+//!
+//! Owns: configuration, the command line, and the wiring of one node. The only room that imports every other.
+//!
+//! Never knows: how an event is matched, stored, signed or sent. What a command does beyond asking is in another room.
+
+#[cfg(test)]
+mod checked_in;
+mod cli;
+mod commands;
+mod config;
+mod data_folder;
+mod demo;
+mod failure;
+mod local_token;
+mod logs;
+mod node;
+mod output;
+mod receive;
+mod serve;
+mod session;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime::Builder;
+
+use crate::cli::Cli;
+use crate::failure::{CommandError, USAGE_STATUS};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // nobody reads it: the status says the rest
+            return ExitCode::from(if error.use_stderr() { USAGE_STATUS } else { 0 });
+        }
+    };
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return CommandError::Other(anyhow::Error::new(error).context("the runtime cannot start")).report(),
+    };
+    match runtime.block_on(commands::run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}

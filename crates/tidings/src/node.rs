@@ -1,0 +1,134 @@
+//! One running node: every room wired to its neighbours, started in order and stopped in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tidings_app::bootstrap::FirstStart;
+use tidings_app::{App, AppParts};
+use tidings_egress::{AddressPolicies, Egress, EgressConfig};
+use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
+use tidings_server::{Readiness, ServeLimits, ServerState};
+use tidings_signing::Vault;
+use tidings_store_sqlite::{SqliteOptions, SqliteStore};
+use tokio::net::TcpListener;
+
+use crate::config::ServeConfig;
+use crate::data_folder::DataFolder;
+use crate::telemetry::Telemetry;
+
+/// See the module.
+pub(crate) struct Node {
+    /// Where it listens.
+    pub(crate) url: String,
+    /// What the first start of the data folder made.
+    pub(crate) first_start: Option<FirstStart>,
+    /// Ends everything.
+    pub(crate) shutdown: Shutdown,
+    engine: Arc<Engine>,
+    store: Arc<SqliteStore>,
+    readiness: Readiness,
+    http: TaskSet,
+    /// The tasks that end with it.
+    pub(crate) tasks: TaskSet,
+    folder: DataFolder,
+}
+
+impl Node {
+    /// Opens the data folder, starts the engine, and listens.
+    pub(crate) async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let shutdown = Shutdown::new();
+        let tasks = TaskSet::new(shutdown.clone());
+        let folder = DataFolder::open(config)?;
+        let mut telemetry = Telemetry::new();
+        let options = SqliteOptions {
+            on_commit: Some(telemetry.commit_observer()),
+            ..SqliteOptions::new(Arc::clone(&clock))
+        };
+        let store = Arc::new(SqliteStore::open(folder.path(), options)?);
+        let vault = Arc::new(Vault::new(folder.master_key(), &[]));
+        let engine = Engine::start(EngineParts {
+            store: store.clone(),
+            transport: Arc::new(Egress::new(egress(config), Arc::clone(&clock)).context("the way out could not be set up")?),
+            vault: Arc::clone(&vault),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            tasks: tasks.clone(),
+            metrics: Metrics::register(telemetry.registry()),
+        })
+        .await?;
+        let app = Arc::new(
+            App::new(AppParts {
+                store: store.clone(),
+                engine: Arc::clone(&engine),
+                vault,
+                master_key: folder.master_key().clone(),
+                clock: Arc::clone(&clock),
+                entropy,
+                payload_bytes_max: config.payload_bytes_max,
+            })
+            .await?,
+        );
+        let first_start = app.bootstrap(&config.bootstrap).await?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let readiness = Readiness::new();
+        let http = TaskSet::new(Shutdown::new());
+        let state = ServerState::new(
+            Arc::clone(&app),
+            readiness.clone(),
+            telemetry.into_page(store.clone(), Arc::clone(&clock)),
+            Arc::clone(&clock),
+        );
+        let serving = tidings_server::serve(
+            listener,
+            state,
+            ServeLimits {
+                connections_max: config.max_connections,
+            },
+            http.shutdown().clone(),
+            config.shutdown_grace,
+        );
+        http.spawn("http", OnError::StopProcess, serving);
+        folder.announce(&url)?;
+        readiness.set(true);
+        Ok(Self {
+            url,
+            first_start,
+            shutdown,
+            engine,
+            store,
+            readiness,
+            http,
+            tasks,
+            folder,
+        })
+    }
+
+    /// Stops in order. False: a task without which nothing works had failed.
+    pub(crate) async fn stop(self, grace: Duration) -> bool {
+        self.readiness.set(false); // 1. no new traffic is sent here
+        self.http.shutdown().begin(); // 2. the listener stops, 3. what is being answered is answered
+        self.http.ended().await;
+        self.engine.stop(grace).await; // 4. attempts under way end, 5. leases go back
+        self.shutdown.begin();
+        self.tasks.ended().await;
+        let failed = self.tasks.has_failed() || self.http.has_failed();
+        self.store.close().await; // 6. the writer has written everything
+        self.folder.withdraw();
+        !failed
+    }
+}
+
+fn egress(config: &ServeConfig) -> EgressConfig {
+    let policies = AddressPolicies::new(&config.egress_allow, config.egress_environments.clone());
+    EgressConfig {
+        extra_roots: config.egress_roots.clone(),
+        ..EgressConfig::new(policies)
+    }
+}

@@ -1,0 +1,75 @@
+//! `tidings receive`: the receiver in a terminal.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::http::StatusCode;
+use serde_json::value::RawValue;
+use tidings_runtime::{Shutdown, SystemClock, TaskSet};
+use tidings_signing::Secret;
+
+use super::{Delivery, Manners, Receiver};
+use crate::output::{print, printable, say};
+use crate::serve::told_to_stop;
+
+/// What the receiver is asked to do.
+#[derive(Debug)]
+pub(crate) struct ReceiveArgs {
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// Verifies with this.
+    pub(crate) secret: Option<String>,
+    /// Answers with this status instead of 200.
+    pub(crate) fail: Option<u16>,
+    /// Fails only the first so many tries of each event.
+    pub(crate) fail_first: Option<u32>,
+    /// Takes requests and never answers.
+    pub(crate) stall: bool,
+    /// Waits so many milliseconds before it answers.
+    pub(crate) delay_ms: u64,
+}
+
+/// Receives until it is told to stop, and prints each delivery: what it is on standard error, its body on standard output.
+pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
+    let secret = args.secret.map(Secret::new).transpose().context("--secret")?;
+    let fail = args.fail.map(StatusCode::from_u16).transpose().context("--fail has to be an HTTP status")?;
+    let checked = secret.is_some();
+    let manners = Manners {
+        secret,
+        fail,
+        fail_first: args.fail_first,
+        flaky_path: None,
+        stall: args.stall,
+        delay: Duration::from_millis(args.delay_ms),
+    };
+    let tasks = TaskSet::new(Shutdown::new());
+    let mut receiver = Receiver::start(args.listen, manners, SystemClock::new(), &tasks).await?;
+    say(&format!("receiving on {}", receiver.url));
+    if !checked {
+        say("signatures are not checked: say --secret with the webhook's secret");
+    }
+    let told = told_to_stop(tasks.shutdown());
+    tokio::pin!(told);
+    loop {
+        tokio::select! {
+            biased;
+            told = &mut told => return told,
+            delivery = receiver.deliveries.recv() => match delivery {
+                Some(delivery) => show(&delivery)?,
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+fn show(delivery: &Delivery) -> anyhow::Result<()> {
+    let answered = delivery.answered.map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
+    let Delivery { event_key, id, tries, path, signature, .. } = delivery;
+    say(&printable(&format!("{event_key}  {id}  try {tries}  {path}  signature {signature}  → {answered}")));
+    match serde_json::from_slice::<&RawValue>(&delivery.body) {
+        Ok(json) => print(&printable(json.get()))?,
+        Err(_) => say("  (the body is not JSON)"),
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `tidings serve`: a node that runs until it is told to stop.
+
+use tidings_runtime::Shutdown;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::ServeConfig;
+use crate::node::Node;
+use crate::output::say;
+
+/// The signals that ask a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for SIGTERM, SIGINT, or a task without which nothing works to fail.
+pub(crate) async fn told_to_stop(shutdown: &Shutdown) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        biased;
+        () = signals.next() => {}
+        () = shutdown.begun() => {}
+    }
+    Ok(())
+}
+
+/// Runs a node. The first SIGTERM or SIGINT stops it in order, the second at once.
+pub(crate) async fn run(config: ServeConfig) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let node = Node::start(&config).await?;
+    show_first_start(&node);
+    tracing::info!(url = %node.url, data = %config.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    let shutdown = node.shutdown.clone();
+    tokio::select! {
+        biased;
+        () = signals.next() => {}
+        () = shutdown.begun() => {}
+    }
+    tracing::info!("stopping: no new requests; attempts under way are finished");
+    tokio::select! {
+        biased;
+        well = node.stop(config.shutdown_grace) => {
+            anyhow::ensure!(well, "a task without which nothing works had failed; the log says which");
+            tracing::info!("stopped");
+            Ok(())
+        }
+        // A hard stop is a crash, and a crash loses nothing: leases end by themselves.
+        () = signals.next() => anyhow::bail!("stopped at once; what was under way is sent again after the next start"),
+    }
+}
+
+fn show_first_start(node: &Node) {
+    let Some(first) = &node.first_start else {
+        return;
+    };
+    say(&format!(
+        "First start: made the environment '{}' and its first credential.",
+        first.environment
+    ));
+    if let Some(secret) = &first.generated_secret {
+        say("Keep these: the secret is not shown again.");
+        say(&format!("  export TIDINGS_URL={}", node.url));
+        say(&format!("  export TIDINGS_CLIENT_ID={}", first.client_id));
+        say(&format!("  export TIDINGS_CLIENT_SECRET={secret}"));
+    }
+}

@@ -1,0 +1,93 @@
+//! The process's figures: the registry, the store's commits, and the gauges that are read when somebody asks.
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use tidings_runtime::Clock;
+use tidings_server::{MetricsPage, Refresh};
+use tidings_store::Store;
+use tidings_store_sqlite::CommitFigures;
+
+/// See the module.
+pub(crate) struct Telemetry {
+    registry: Registry,
+}
+
+impl Telemetry {
+    /// No figure yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            registry: Registry::default(),
+        }
+    }
+
+    /// Where rooms register theirs.
+    pub(crate) fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// Counts the store's commits.
+    pub(crate) fn commit_observer(&mut self) -> Arc<dyn Fn(CommitFigures) + Send + Sync> {
+        let seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+        let verbs = Counter::<u64>::default();
+        self.registry.register_with_unit(
+            "tidings_store_commit",
+            "Duration of commits, the fsync included",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        self.registry.register(
+            "tidings_store_verbs",
+            "Verbs that were committed; many share one commit",
+            verbs.clone(),
+        );
+        Arc::new(move |figures| {
+            seconds.observe(std::time::Duration::from_micros(figures.duration_us).as_secs_f64());
+            verbs.inc_by(figures.verbs as u64);
+        })
+    }
+
+    /// The page of all figures. What the store alone knows is asked for at every reading.
+    pub(crate) fn into_page(mut self, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> MetricsPage {
+        let (pending, overdue) = (Gauge::default(), Gauge::default());
+        self.registry
+            .register("tidings_deliveries_pending", "Deliveries that are not finished", pending.clone());
+        self.registry.register(
+            "tidings_deliveries_overdue",
+            "Deliveries that nobody has taken for ten seconds since they were due",
+            overdue.clone(),
+        );
+        MetricsPage::new(
+            self.registry,
+            StoreGauges {
+                store,
+                clock,
+                pending,
+                overdue,
+            },
+        )
+    }
+}
+
+struct StoreGauges {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    pending: Gauge,
+    overdue: Gauge,
+}
+
+#[async_trait::async_trait]
+impl Refresh for StoreGauges {
+    async fn refresh(&self) {
+        match self.store.stats(self.clock.now()).await {
+            Ok(stats) => {
+                self.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
+                self.overdue.set(i64::try_from(stats.overdue).unwrap_or(i64::MAX));
+            }
+            Err(error) => tracing::warn!(%error, "the store's figures could not be read"),
+        }
+    }
+}
