@@ -25,7 +25,7 @@ pub struct Environment {
 pub struct EnvironmentSettings {
     /// Whether plain http URLs are taken.
     pub http_allowed: bool,
-    /// Seconds before each retry.
+    /// Seconds before each attempt; the first is 0.
     pub retry_schedule: Vec<u64>,
     /// Deadline of one attempt, in milliseconds.
     pub timeout_ms: u64,
@@ -40,7 +40,7 @@ pub struct SettingsChange {
     /// Whether plain http URLs are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_allowed: Option<bool>,
-    /// Seconds before each retry.
+    /// Seconds before each attempt; the first is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_schedule: Option<Vec<u64>>,
     /// Deadline of one attempt, in milliseconds.

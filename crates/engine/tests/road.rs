@@ -279,7 +279,7 @@ async fn stopping_waits_for_what_is_under_way_and_gives_back_what_is_queued() {
     }
 
     let engine = world.engine.clone();
-    let (_, ()) = tokio::join!(engine.stop(Duration::from_secs(10)), world.release(8));
+    let ((), ()) = tokio::join!(engine.stop(Duration::from_secs(10)), world.release(8));
 
     assert_eq!(world.times("slow").len(), 8, "nothing new is sent");
     assert!(

@@ -75,12 +75,8 @@ impl TaskSet {
     }
 
     /// Runs a task until it ends by itself or the process is forced to end.
-    pub fn spawn<E>(
-        &self,
-        name: &'static str,
-        on_error: OnError,
-        task: impl Future<Output = Result<(), E>> + Send + 'static,
-    ) where
+    pub fn spawn<E>(&self, name: &'static str, on_error: OnError, task: impl Future<Output = Result<(), E>> + Send + 'static)
+    where
         E: std::fmt::Display + Send + 'static,
     {
         let (shutdown, failed) = (self.shutdown.clone(), Arc::clone(&self.failed));

@@ -67,7 +67,9 @@ impl TestServer {
     pub async fn start(binary: impl AsRef<Path>) -> Self {
         let server = Self::start_with(binary, &["--egress-allow", LOOPBACK]).await;
         let environment = server.environment().await;
-        let allowed = server.patch(&format!("/v1/environments/{environment}"), r#"{"settings":{"httpAllowed":true}}"#).await;
+        let allowed = server
+            .patch(&format!("/v1/environments/{environment}"), r#"{"settings":{"httpAllowed":true}}"#)
+            .await;
         assert_eq!(allowed.status, 200, "{}", allowed.json);
         server
     }
@@ -80,7 +82,10 @@ impl TestServer {
             folder,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             process: None,
-            client: TestClient { url: String::new(), http: Client::builder(TokioExecutor::new()).build_http() },
+            client: TestClient {
+                url: String::new(),
+                http: Client::builder(TokioExecutor::new()).build_http(),
+            },
             listening: JoinSet::new(),
         };
         server.restart().await;
@@ -124,7 +129,8 @@ impl TestServer {
             panic!("the server ended before it listened:\n{}", said.join("\n"));
         });
         self.client.url = url.await.expect("the server listens within a minute");
-        self.listening.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        self.listening
+            .spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.process = Some(process);
     }
 
@@ -138,7 +144,11 @@ impl TestServer {
     pub async fn terminate(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("it runs");
         let id = process.id().expect("it has not ended").to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().await.expect("there is a kill command");
+        let told = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("there is a kill command");
         assert!(told.success());
         match within(&SystemClock::new(), PATIENCE, process.wait()).await {
             Ok(status) => status.expect("a child can be waited for").code(),
@@ -166,7 +176,10 @@ impl TestClient {
     /// The id of its only environment.
     pub async fn environment(&self) -> String {
         let answer = self.get("/v1/environments").await;
-        answer.json["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no environment in {}", answer.json)).to_owned()
+        answer.json["data"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no environment in {}", answer.json))
+            .to_owned()
     }
 
     /// GET with the test credential.
@@ -214,6 +227,9 @@ impl TestClient {
         let response = self.http.request(request).await.ok()?;
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.ok()?.to_bytes();
-        Some(Answer { status, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        Some(Answer {
+            status,
+            json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        })
     }
 }

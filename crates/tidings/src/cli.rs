@@ -190,9 +190,16 @@ Commands that ask a server also take the flags under \"Which server, and as whom
             commands.extend(command.get_subcommands().cloned());
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in after.lines() {
-                assert!(line.len() < 80, "a terminal would break this line, and what is pasted from it: {line}");
+                assert!(
+                    line.len() < 80,
+                    "a terminal would break this line, and what is pasted from it: {line}"
+                );
             }
-            for line in after.replace("\\\n", "").lines().filter_map(|line| line.trim_start().strip_prefix("tidings ")) {
+            for line in after
+                .replace("\\\n", "")
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("tidings "))
+            {
                 let line = line.split_once(" #").map_or(line, |(line, _)| line);
                 if let Err(error) = Cli::try_parse_from(words(&format!("tidings {line}"))) {
                     panic!("tidings {line}\n{error}");

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use comfy_table::{Row, Table, presets};
+use serde_json::value::RawValue;
 
 /// How data is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,18 @@ pub(crate) fn wire(mark: char, lines: impl IntoIterator<Item = impl AsRef<str>>)
     lines.collect()
 }
 
+/// JSON on one line: without the white space between its parts, and otherwise as it is.
+pub(crate) fn one_line(json: &RawValue) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        let quote = *c == '"' && !escaped;
+        escaped = inside && *c == '\\' && !escaped;
+        inside ^= quote;
+        inside || !c.is_ascii_whitespace()
+    };
+    json.get().chars().filter(keep).collect()
+}
+
 /// Microseconds for people.
 pub(crate) fn milliseconds(microseconds: u64) -> String {
     format!("{}.{} ms", microseconds / 1_000, microseconds % 1_000 / 100)
@@ -115,6 +128,12 @@ mod tests {
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mred\n\u{202e}"), "a\\u{1b}[31mred\\n\\u{202e}");
         assert_eq!(printable("Zoë 日本"), "Zoë 日本");
+    }
+
+    #[test]
+    fn json_is_shown_on_one_line_with_its_texts_and_numbers_as_they_are() {
+        let json = RawValue::from_string("{\n  \"a b\": [1.0,\t1e2],\n  \"q\": \"x \\\" y \\\\\", \"z\" : 1 }".to_owned()).unwrap();
+        assert_eq!(one_line(&json), r#"{"a b":[1.0,1e2],"q":"x \" y \\","z":1}"#);
     }
 
     #[test]

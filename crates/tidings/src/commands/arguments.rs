@@ -134,7 +134,7 @@ impl FromStr for Seconds {
     }
 }
 
-/// The waits before each retry, with commas between them; `none` is no retry at all.
+/// The waits before each attempt, with commas between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Schedule(pub(super) Vec<u64>);
 
@@ -142,9 +142,6 @@ impl FromStr for Schedule {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "none" {
-            return Ok(Self(Vec::new()));
-        }
         let steps = text.split(',').map(|step| step.trim().parse::<Seconds>().map(|seconds| seconds.0));
         steps.collect::<Result<_, _>>().map(Self)
     }
@@ -208,7 +205,7 @@ mod tests {
             schedule.0.into_iter().map(seconds_in_words).collect::<Vec<_>>(),
             ["5s", "5m", "2h", "1d"]
         );
-        assert_eq!("none".parse(), Ok(Schedule(vec![])));
+        assert!("5s,,5m".parse::<Schedule>().is_err());
         assert_eq!((seconds_in_words(90), seconds_in_words(0)), ("90s".to_owned(), "0s".to_owned()));
     }
 

@@ -7,7 +7,7 @@ use super::arguments::PageArgs;
 use super::test::reply_words;
 use crate::config::{Ask, Flags};
 use crate::failure::{CommandError, Outcome};
-use crate::output::{self, milliseconds, or_empty, printable, record, say, table, wire};
+use crate::output::{self, milliseconds, one_line, or_empty, printable, record, say, table, wire};
 use crate::session::Session;
 
 /// Rows of a page when deliveries are sent again by filter: the most that the server gives.
@@ -262,7 +262,7 @@ fn details(delivery: &Delivery) -> String {
         ("next attempt", or_empty(delivery.next_attempt_at.as_ref())),
         ("created", delivery.created_at.clone()),
         ("finished", or_empty(delivery.finished_at.as_ref())),
-        ("body", or_empty(delivery.request_body.as_ref().map(|body| body.get()))),
+        ("body", or_empty(delivery.request_body.as_deref().map(one_line))),
     ]);
     for attempt in &delivery.attempt_log {
         text.push('\n');

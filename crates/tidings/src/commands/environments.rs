@@ -31,7 +31,7 @@ Examples:
 Examples:
   tidings environments create QA
   tidings environments create Local --http-allowed true \\
-    --retry-schedule 1s,5s,30s")]
+    --retry-schedule 0s,1s,5s,30s")]
     Create {
         /// Its name, unique without regard to case.
         name: String,
@@ -51,7 +51,7 @@ Examples:
 Examples:
   tidings environments set Development --http-allowed true
   tidings environments set Production --retention-days 90 \\
-    --retry-schedule 5s,5m,30m,2h,5h,10h --timeout-ms 10000")]
+    --retry-schedule 0s,5s,5m,30m,2h,5h --timeout-ms 10000")]
     Set {
         /// Its name or id.
         environment: String,
@@ -88,7 +88,7 @@ struct SettingsArgs {
     /// Whether webhooks may have plain http URLs.
     #[arg(long, value_name = "true|false")]
     http_allowed: Option<bool>,
-    /// Waits before each retry, with commas: 5s,5m,2h. `none` never tries again.
+    /// Waits before each attempt, the first always 0s: 0s,5s,5m,2h. 0s alone never tries again.
     #[arg(long, value_name = "WAITS")]
     retry_schedule: Option<Schedule>,
     /// Deadline of one attempt, in milliseconds.
@@ -169,7 +169,7 @@ async fn change_one(session: &Session, environment: &str, change: &EnvironmentCh
 
 fn rows(environments: &[Environment]) -> String {
     table(
-        ["id", "name", "http", "timeout", "retention", "retries after"],
+        ["id", "name", "http", "timeout", "retention", "attempts after"],
         environments.iter().map(|environment| {
             [
                 environment.id.clone(),
@@ -191,7 +191,7 @@ fn details(environment: &Environment) -> String {
         ("http allowed", yes_no(settings.http_allowed)),
         ("timeout", format!("{} ms", settings.timeout_ms)),
         ("retention", format!("{} days", settings.retention_days)),
-        ("retries after", schedule(&settings.retry_schedule)),
+        ("attempts after", schedule(&settings.retry_schedule)),
         ("created", environment.created_at.clone()),
     ])
 }
@@ -209,9 +209,6 @@ fn copied(report: &CopyReport) -> String {
 }
 
 fn schedule(seconds: &[u64]) -> String {
-    if seconds.is_empty() {
-        return "none".to_owned();
-    }
     let steps: Vec<_> = seconds.iter().map(|step| seconds_in_words(*step)).collect();
     steps.join(",")
 }

@@ -6,7 +6,7 @@ use tidings_client::{EventType, NewEventType};
 use super::arguments::TextArg;
 use crate::config::{Ask, Flags};
 use crate::failure::{CommandError, Outcome};
-use crate::output::{or_empty, record, say, table, yes_no};
+use crate::output::{one_line, or_empty, record, say, table, yes_no};
 use crate::session::Session;
 
 /// The catalogue says which events there are: the built-in ones, and those that an environment adds.
@@ -126,7 +126,6 @@ fn rows(types: &[EventType], category: Option<&str>) -> String {
 }
 
 fn details(event_type: &EventType) -> String {
-    let body = event_type.example_body.as_ref().map(|body| body.get());
     record([
         ("key", event_type.key.clone()),
         ("category", event_type.category.clone()),
@@ -134,8 +133,8 @@ fn details(event_type: &EventType) -> String {
         ("description", or_empty(event_type.description.as_ref())),
         ("built in", yes_no(event_type.built_in)),
         ("payload objects", event_type.payload_objects.join(", ")),
-        ("example body", or_empty(body)),
-        ("schema", or_empty(event_type.schema.as_ref().map(|schema| schema.get()))),
+        ("example body", or_empty(event_type.example_body.as_deref().map(one_line))),
+        ("schema", or_empty(event_type.schema.as_deref().map(one_line))),
         ("created", or_empty(event_type.created_at.as_ref())),
     ])
 }

@@ -7,7 +7,7 @@ use super::arguments::{PageArgs, TextArg};
 use super::deliveries;
 use crate::config::{Ask, Flags};
 use crate::failure::{CommandError, Outcome};
-use crate::output::{or_empty, record, say, table};
+use crate::output::{one_line, or_empty, record, say, table};
 use crate::session::Session;
 
 /// An event is one thing that happened. It is accepted once, and never changes.
@@ -173,7 +173,7 @@ fn details(event: &Event) -> String {
         ("user", or_empty(event.user_id.as_ref())),
         ("application", or_empty(event.application_id.as_ref())),
         ("accepted", event.accepted_at.clone()),
-        ("body", event.body.get().to_owned()),
+        ("body", one_line(&event.body)),
     ]);
     let deliveries = match event.deliveries.as_slice() {
         [] => "No webhook was subscribed to it.".to_owned(),

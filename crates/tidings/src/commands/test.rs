@@ -6,7 +6,7 @@ use tidings_client::{Answer, Reply, TestReport, TestRequest, Timings};
 use super::arguments::{HeaderArg, TextArg, headers};
 use crate::config::{Ask, Flags};
 use crate::failure::{CommandError, Outcome};
-use crate::output::{milliseconds, or_empty, record, wire};
+use crate::output::{milliseconds, one_line, or_empty, record, wire};
 use crate::session::Session;
 
 /// Sends an event to a URL through the same signing and the same address policy as a delivery. Nothing is saved.
@@ -69,7 +69,7 @@ fn words(report: &TestReport) -> String {
     ]);
     if let Some(request) = &report.request {
         text += &wire('>', request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
-        text += &wire('>', [request.body.get()]);
+        text += &wire('>', [one_line(&request.body)]);
     }
     text + &report.reply.as_ref().map(reply_words).unwrap_or_default()
 }

@@ -135,5 +135,10 @@ fn id(key: &str) -> String {
 
 fn help(facts: &Facts) -> String {
     let repeated = if facts.many { " Repeatable." } else { "" };
-    format!("{}{repeated} [env: {}] [default: {}]", facts.help, facts.variable(), facts.default_words())
+    format!(
+        "{}{repeated} [env: {}] [default: {}]",
+        facts.help,
+        facts.variable(),
+        facts.default_words()
+    )
 }

@@ -95,7 +95,10 @@ async fn show(node: &Node, receiver: Receiver, secret: &Secret, clock: SystemClo
         let accepted = client.send_event(&event, None).await?.value;
         sent.insert(
             accepted.id,
-            Sent { key: event_type.key.clone(), sent_us },
+            Sent {
+                key: event_type.key.clone(),
+                sent_us,
+            },
         );
     }
     let count = sent.len();
@@ -117,12 +120,7 @@ async fn show(node: &Node, receiver: Receiver, secret: &Secret, clock: SystemClo
 }
 
 /// Shows each event as it arrives, until all have.
-async fn watch(
-    client: &Client,
-    mut receiver: Receiver,
-    sent: &mut BTreeMap<String, Sent>,
-    table: &mut Table,
-) -> anyhow::Result<()> {
+async fn watch(client: &Client, mut receiver: Receiver, sent: &mut BTreeMap<String, Sent>, table: &mut Table) -> anyhow::Result<()> {
     while !sent.is_empty() {
         let delivery = receiver.deliveries.recv().await.context("the receiver stopped")?;
         ensure!(

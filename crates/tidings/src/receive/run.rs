@@ -33,7 +33,11 @@ pub(crate) struct ReceiveArgs {
 /// Receives until it is told to stop, and prints each delivery: what it is on standard error, its body on standard output.
 pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
     let secret = args.secret.map(Secret::new).transpose().context("--secret")?;
-    let fail = args.fail.map(StatusCode::from_u16).transpose().context("--fail has to be an HTTP status")?;
+    let fail = args
+        .fail
+        .map(StatusCode::from_u16)
+        .transpose()
+        .context("--fail has to be an HTTP status")?;
     let checked = secret.is_some();
     let manners = Manners {
         secret,
@@ -64,9 +68,20 @@ pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
 }
 
 fn show(delivery: &Delivery) -> anyhow::Result<()> {
-    let answered = delivery.answered.map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-    let Delivery { event_key, id, tries, path, signature, .. } = delivery;
-    say(&printable(&format!("{event_key}  {id}  try {tries}  {path}  signature {signature}  → {answered}")));
+    let answered = delivery
+        .answered
+        .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
+    let Delivery {
+        event_key,
+        id,
+        tries,
+        path,
+        signature,
+        ..
+    } = delivery;
+    say(&printable(&format!(
+        "{event_key}  {id}  try {tries}  {path}  signature {signature}  → {answered}"
+    )));
     match serde_json::from_slice::<&RawValue>(&delivery.body) {
         Ok(json) => print(&printable(json.get()))?,
         Err(_) => say("  (the body is not JSON)"),

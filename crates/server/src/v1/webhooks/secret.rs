@@ -69,7 +69,7 @@ pub(super) struct Rotation {
     operation_id = "rotateWebhookSecret",
     tag = "Webhooks",
     params(("id" = String, Path, description = "Its id.")),
-    request_body = Option<Rotation>,
+    request_body = Rotation,
     responses((status = 200, description = "The webhook, with the secret if it was generated.", body = WebhookView), Refused)
 )]
 pub(super) async fn rotate(
