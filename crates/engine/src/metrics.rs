@@ -1,6 +1,6 @@
 //! What the engine counts. No label takes unbounded values.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -8,7 +8,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptResult {
     /// 2xx.
     Delivered,
@@ -20,6 +20,19 @@ pub enum AttemptResult {
     Cancelled,
     /// Somebody else had the delivery when it was to be recorded.
     LeaseLost,
+}
+
+impl EncodeLabelValue for AttemptResult {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        let word = match self {
+            Self::Delivered => "delivered",
+            Self::Retrying => "retrying",
+            Self::Exhausted => "exhausted",
+            Self::Cancelled => "cancelled",
+            Self::LeaseLost => "lease_lost",
+        };
+        EncodeLabelValue::encode(&word, encoder)
+    }
 }
 
 /// The labels of attempts.
