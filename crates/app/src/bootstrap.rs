@@ -94,7 +94,8 @@ impl App {
     }
 }
 
-fn check(given: &Bootstrap) -> Result<Option<CredentialId>, Problem> {
+/// Checks what an unattended first start is given, and reads the client id in it. Fields are named by their variables.
+pub fn check(given: &Bootstrap) -> Result<Option<CredentialId>, Problem> {
     let mut faults = Faults::default();
     let client_id = given
         .client_id

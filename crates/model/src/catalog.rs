@@ -112,7 +112,7 @@ struct FileEvent {
     when_sent: String,
     in_specification: bool,
     payload_objects: Vec<String>,
-    example: Arc<RawValue>,
+    example: serde_json::Value,
     example_context: ExampleContext,
 }
 
@@ -166,7 +166,7 @@ impl FileEvent {
             display_name: self.display_name,
             description: format!("{} {}", self.description, self.when_sent).trim().to_owned(),
             payload_objects: self.payload_objects,
-            example: Some(self.example),
+            example: serde_json::value::to_raw_value(&self.example).ok().map(Arc::from), // compact: the file is laid out for people
             example_context: self.example_context,
             schema: None,
             origin: Origin::BuiltIn {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use tidings_app::Problem;
+
 use super::{Facts, Source};
 
 /// The configuration cannot be used; nothing was opened.
@@ -44,6 +46,9 @@ pub(crate) enum ConfigError {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// What the first start of a data folder is given does not fit together.
+    #[error(transparent)]
+    Bootstrap(#[from] Problem),
     /// A variable or a key of the file has a value that it cannot have.
     #[error("{origin}: {reason}")]
     Value {

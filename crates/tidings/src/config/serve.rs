@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use tidings_app::bootstrap::Bootstrap;
+use tidings_app::bootstrap::{self, Bootstrap};
 use tidings_model::EnvironmentId;
 use tidings_signing::MasterKey;
 use url::Url;
@@ -60,6 +60,13 @@ impl ServeConfig {
 
     /// Reads every setting of the server, so that a slip in any is found before anything is opened.
     pub(crate) fn build(layers: &Layers) -> Result<Self, ConfigError> {
+        let bootstrap = Bootstrap {
+            client_id: layers.optional(&settings::BOOTSTRAP_CLIENT_ID)?,
+            client_secret: layers.optional(&settings::BOOTSTRAP_CLIENT_SECRET)?,
+            admin_email: layers.optional(&settings::BOOTSTRAP_ADMIN_EMAIL)?,
+            admin_password: layers.optional(&settings::BOOTSTRAP_ADMIN_PASSWORD)?,
+        };
+        bootstrap::check(&bootstrap)?;
         Ok(Self {
             data: layers.value(&settings::DATA)?,
             listen: layers.value(&settings::LISTEN)?,
@@ -73,12 +80,7 @@ impl ServeConfig {
             log_level: layers.value(&settings::LOG_LEVEL)?,
             shutdown_grace: layers.value(&settings::SHUTDOWN_GRACE_SECONDS)?,
             max_connections: layers.value(&settings::MAX_CONNECTIONS)?,
-            bootstrap: Bootstrap {
-                client_id: layers.optional(&settings::BOOTSTRAP_CLIENT_ID)?,
-                client_secret: layers.optional(&settings::BOOTSTRAP_CLIENT_SECRET)?,
-                admin_email: layers.optional(&settings::BOOTSTRAP_ADMIN_EMAIL)?,
-                admin_password: layers.optional(&settings::BOOTSTRAP_ADMIN_PASSWORD)?,
-            },
+            bootstrap,
         })
     }
 }
@@ -124,6 +126,20 @@ mod tests {
     fn a_wrong_master_key_is_refused_without_being_shown() {
         let error = build(&[("TIDINGS_MASTER_KEY", "hunter2")]).err().unwrap().to_string();
         assert!(error.starts_with("TIDINGS_MASTER_KEY: ") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn half_of_what_a_first_start_needs_is_refused_before_anything_is_opened() {
+        let error = build(&[("TIDINGS_BOOTSTRAP_CLIENT_SECRET", "correct-horse")])
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("give the client id and the client secret, or neither"), "{error}");
+        let whole = [
+            ("TIDINGS_BOOTSTRAP_CLIENT_ID", "6a1f6a38-6f0a-4a39-9a0e-5f0f6a3e2c11"),
+            ("TIDINGS_BOOTSTRAP_CLIENT_SECRET", "correct-horse"),
+        ];
+        assert!(build(&whole).is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tidings_runtime::{Shutdown, SystemClock, TaskSet};
 use tidings_signing::Secret;
 
 use super::{Delivery, Manners, Receiver};
-use crate::output::{print, printable, say};
+use crate::output::{one_line, print, printable, say};
 use crate::serve::told_to_stop;
 
 /// What the receiver is asked to do.
@@ -83,7 +83,7 @@ fn show(delivery: &Delivery) -> anyhow::Result<()> {
         "{event_key}  {id}  try {tries}  {path}  signature {signature}  → {answered}"
     )));
     match serde_json::from_slice::<&RawValue>(&delivery.body) {
-        Ok(json) => print(&printable(json.get()))?,
+        Ok(json) => print(&one_line(json.get()))?,
         Err(_) => say("  (the body is not JSON)"),
     }
     Ok(())
