@@ -29,12 +29,12 @@ pub trait Store: Send + Sync {
     /// Changes name or settings and raises the routing version. `None`: there is no such environment. A name that differs from its own only in case
     /// is not taken.
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Answer<Option<Environment>, NameTaken>;
-    /// Deletes an environment. Without `force` it has to be empty; with it, everything it holds goes too, in this one transaction for what is
-    /// configured and by later pruning for its events, which [`Store::deleted_environments`] asks for. Until then its pending deliveries are those of
-    /// deleted webhooks; what the log still shows of it is not promised.
+    /// Deletes an environment. Without `force` it has to be empty; with it, everything it holds goes too, in this one transaction for what
+    /// is configured and by later pruning for its events, which [`Store::deleted_environments`] asks for. Until then its pending deliveries
+    /// are those of deleted webhooks; what the log still shows of it is not promised.
     async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Answer<(), DeleteEnvironmentError>;
-    /// Copies settings and custom event types, never webhooks, secrets, credentials or history, and raises the routing version of `to`. Copied event
-    /// types were made `at`; keys that `to` has already stay as they are. `None`: one of the two does not exist.
+    /// Copies settings and custom event types, never webhooks, secrets, credentials or history, and raises the routing version of `to`.
+    /// Copied event types were made `at`; keys that `to` has already stay as they are. `None`: one of the two does not exist.
     async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError>;
 
     // Credentials and people.
@@ -73,11 +73,12 @@ pub trait Store: Send + Sync {
     /// Replaces a webhook that has not changed since `unchanged_since` (its `updated_at` when it was read), and raises the routing version.
     /// When it becomes active its health starts anew, from nothing; otherwise its health stays.
     async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Answer<(), ReplaceWebhookError>;
-    /// Deletes a webhook and raises the routing version; its log stays, and its tenant with it (see [`DeliveryFilter::owner`]), its secrets and headers
-    /// do not. False: there is no such webhook.
+    /// Deletes a webhook and raises the routing version; its log stays, and its tenant with it (see [`DeliveryFilter::owner`]), its secrets
+    /// and headers do not. False: there is no such webhook.
     async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, at: Timestamp) -> Result<bool, StoreError>;
-    /// Disables an active webhook for a reason of the engine's and raises the routing version. Its `updated_at` becomes `at`, or a millisecond more than
-    /// it was if that is later, so that whoever read it before cannot replace it unawares. False: it is not active any more, or is deleted.
+    /// Disables an active webhook for a reason of the engine's and raises the routing version. Its `updated_at` becomes `at`, or a
+    /// millisecond more than it was if that is later, so that whoever read it before cannot replace it unawares. False: it is not active
+    /// any more, or is deleted.
     async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError>;
 
     // Routing.
@@ -92,32 +93,33 @@ pub trait Store: Send + Sync {
     /// Appends events with their deliveries, in the order given, and answers in that order. Each stands for itself; those that are not refused are
     /// durable together.
     ///
-    /// Ids are those of one [`EventIdSequence`](crate::EventIdSequence) for the whole store: they ascend strictly and begin with `at`, or with the last
-    /// id's millisecond while the clock is behind it. Only an event that is written takes one. Its deliveries were made when the id says; those that
-    /// are not skipped are due from `at` on, whatever the id says.
+    /// Ids are those of one [`EventIdSequence`](crate::EventIdSequence) for the whole store: they ascend strictly and begin with `at`, or
+    /// with the last id's millisecond while the clock is behind it. Only an event that is written takes one. Its deliveries were made when
+    /// the id says; those that are not skipped are due from `at` on, whatever the id says.
     ///
-    /// A repeated idempotency key of an environment gives the first event again when the fingerprint is the same, and is refused otherwise, also inside
-    /// one call; from its `expires_at` on (compared with the event's `at`) a key is as if it had never been used, and it outlives its pruned event until
-    /// then. The environment is looked for first, then the key, then the routing version, which has to be the current one: a repetition is answered
-    /// whatever version it names. The targets are webhooks of that routing.
+    /// A repeated idempotency key of an environment gives the first event again when the fingerprint is the same, and is refused otherwise,
+    /// also inside one call; from its `expires_at` on (compared with the event's `at`) a key is as if it had never been used, and it
+    /// outlives its pruned event until then. The environment is looked for first, then the key, then the routing version, which has to be
+    /// the current one: a repetition is answered whatever version it names. The targets are webhooks of that routing.
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError>;
-    /// Leases at most `want` deliveries of one webhook that are due `at` and not leased (or whose lease has expired: `until` is `at` or earlier), oldest
-    /// due first, the smaller id first among equals. The webhook's own state is not looked at: [`Store::due_webhooks`] tells it.
+    /// Leases at most `want` deliveries of one webhook that are due `at` and not leased (or whose lease has expired: `until` is `at` or
+    /// earlier), oldest due first, the smaller id first among equals. The webhook's own state is not looked at: [`Store::due_webhooks`]
+    /// tells it.
     async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError>;
     /// Every webhook that has pending deliveries, leased ones included, in any order.
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError>;
-    /// Records attempts: the attempt, the delivery's move and the webhook's health, only where the delivery still holds the lease's token; a lease that
-    /// has expired and that nobody has taken since still counts. One after the other, in the order given: each answer shows the health after its own
-    /// settlement.
+    /// Records attempts: the attempt, the delivery's move and the webhook's health, only where the delivery still holds the lease's token;
+    /// a lease that has expired and that nobody has taken since still counts. One after the other, in the order given: each answer shows
+    /// the health after its own settlement.
     ///
-    /// The delivery has then made as many attempts as the attempt's number says; it is due when a `RetryAt` says, and otherwise finished at `ended_at`.
-    /// Every verdict but `Delivered` is a failure: the first since the last success sets `failing_since` to its `ended_at`. The attempt of a webhook
-    /// that was deleted is recorded too; it has no health.
+    /// The delivery has then made as many attempts as the attempt's number says; it is due when a `RetryAt` says, and otherwise finished at
+    /// `ended_at`. Every verdict but `Delivered` is a failure: the first since the last success sets `failing_since` to its `ended_at`. The
+    /// attempt of a webhook that was deleted is recorded too; it has no health.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
     /// Gives leases back unused: the deliveries are due as they were before. Leases that were lost are passed over.
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError>;
-    /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of [`Store::lease_due`], and says how
-    /// many. What is leased stays, for whoever holds it to settle.
+    /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of
+    /// [`Store::lease_due`], and says how many. What is leased stays, for whoever holds it to settle.
     async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Makes a new delivery of the same event to the same webhook, made and due `at`, with the next ordinal of the event.
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError>;
@@ -137,10 +139,10 @@ pub trait Store: Send + Sync {
 
     // Upkeep.
 
-    /// Removes at most `limit` events of an environment that were accepted before then and have nothing pending, oldest first, with their deliveries
-    /// and attempts. Idempotency keys stay. Also serves environments that were deleted by force.
+    /// Removes at most `limit` events of an environment that were accepted before then and have nothing pending, oldest first, with their
+    /// deliveries and attempts. Idempotency keys stay. Also serves environments that were deleted by force.
     async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError>;
-    /// Forgets at most `limit` idempotency keys that have expired `at`, and says how many.
+    /// Forgets at most `limit` idempotency keys that have expired `at`, whichever, and says how many.
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Environments that were deleted by force and still have events to prune.
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;

@@ -7,7 +7,7 @@
 //!
 //! ```ignore
 //! /// An empty store, and what has to live as long as it does (a temporary directory, say).
-//! async fn fresh() -> (Arc<dyn Store>, TempDir) { … }
+//! async fn fresh() -> (Arc<dyn Store>, TempDir) { /* … */ }
 //!
 //! tidings_store::conformance_suite!(fresh);
 //!

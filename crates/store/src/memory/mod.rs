@@ -9,7 +9,7 @@ mod road;
 mod upkeep;
 mod webhooks;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
@@ -60,7 +60,7 @@ struct State {
     former_owners: BTreeMap<WebhookId, Option<TenantId>>,
     ids: EventIdSequence,
     events: BTreeMap<EventId, road::EventRow>,
-    keys: HashMap<(EnvironmentId, String), road::KeyRow>,
+    keys: BTreeMap<(EnvironmentId, String), road::KeyRow>,
 }
 
 #[async_trait]

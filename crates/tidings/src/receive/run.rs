@@ -83,7 +83,7 @@ fn show(delivery: &Delivery) -> anyhow::Result<()> {
         "{event_key}  {id}  try {tries}  {path}  signature {signature}  → {answered}"
     )));
     match serde_json::from_slice::<&RawValue>(&delivery.body) {
-        Ok(json) => print(&one_line(json.get()))?,
+        Ok(json) => print(&printable(&one_line(json)))?,
         Err(_) => say("  (the body is not JSON)"),
     }
     Ok(())

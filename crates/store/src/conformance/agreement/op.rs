@@ -71,14 +71,32 @@ pub(super) enum Ending {
 #[derive(Clone, Debug)]
 pub(super) enum Road {
     Append(Vec<Draft>),
-    Lease { slot: usize, want: usize },
+    Lease {
+        slot: usize,
+        want: usize,
+    },
     Settle(Vec<(usize, Ending)>),
     Release(Vec<usize>),
-    Cancel { slot: usize, limit: usize },
-    Resend { event: usize, ordinal: u32 },
-    Prune { slot: usize, age_ms: i64, limit: usize },
-    PruneDeleted { limit: usize },
-    ForgetKeys { limit: usize },
+    Cancel {
+        slot: usize,
+        limit: usize,
+    },
+    Resend {
+        event: usize,
+        ordinal: u32,
+    },
+    Prune {
+        slot: usize,
+        age_ms: i64,
+        limit: usize,
+    },
+    PruneDeleted {
+        limit: usize,
+    },
+    /// None or all: which of them go first is the store's own.
+    ForgetKeys {
+        limit: usize,
+    },
 }
 
 /// A filter of deliveries; the webhook and the event are counted as on the road.
@@ -231,7 +249,7 @@ fn road() -> impl Strategy<Value = Road> {
         3 => (0..5_usize, 0..4_u32).prop_map(|(event, ordinal)| Road::Resend { event, ordinal }),
         2 => (0..ENVIRONMENTS, age, 0..3_usize).prop_map(|(slot, age_ms, limit)| Road::Prune { slot, age_ms, limit }),
         1 => (0..5_usize).prop_map(|limit| Road::PruneDeleted { limit }),
-        1 => (0..3_usize).prop_map(|limit| Road::ForgetKeys { limit }),
+        1 => prop_oneof![Just(0), Just(1_000)].prop_map(|limit| Road::ForgetKeys { limit }),
     ]
 }
 
