@@ -5,7 +5,7 @@
 //!
 //! A store's test file says how to make an empty one, and every case becomes a `#[tokio::test]` of its own:
 //!
-//! ```ignore
+//! ```text
 //! /// An empty store, and what has to live as long as it does (a temporary directory, say).
 //! async fn fresh() -> (Arc<dyn Store>, TempDir) { /* … */ }
 //!
