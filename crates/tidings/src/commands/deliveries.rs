@@ -272,10 +272,9 @@ fn details(delivery: &Delivery) -> String {
 }
 
 fn attempt_words(attempt: &Attempt) -> String {
-    let verdict = match (&attempt.reason, &attempt.retry_at) {
-        (Some(reason), Some(at)) => format!("{}: {reason}; again at {at}", attempt.verdict),
-        (Some(reason), None) => format!("{}: {reason}", attempt.verdict),
-        (None, _) => attempt.verdict.clone(),
+    let verdict = match &attempt.reason {
+        Some(reason) => format!("{}: {reason}", attempt.verdict),
+        None => attempt.verdict.clone(),
     };
     let title = format!("attempt {}", attempt.number);
     let mut text = record([
