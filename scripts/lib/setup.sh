@@ -135,7 +135,7 @@ setup_rust() {
   if ! rust_fits && ! { use_toolchain "$min" && rust_fits; }; then
     have rustup || install_rustup
     say "installing Rust $min with rustup (for this repository only: the default toolchain stays as it is)"
-    quietly rustup toolchain install "$min" --profile minimal --component rustfmt --component clippy ||
+    quietly rustup toolchain install "$min" --no-self-update --profile minimal --component rustfmt --component clippy ||
       fail "rustup could not install Rust $min, see above"
     use_toolchain "$min" && rust_fits || fail "Rust $min was installed, but does not run: try 'cargo +$min clippy --version'"
   fi
