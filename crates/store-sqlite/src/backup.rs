@@ -65,6 +65,7 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
         reason: error.to_string(),
     };
     remove(&unfinished).map_err(|error| refused(&error))?;
+    folder::create_private(&unfinished).map_err(|error| refused(&error))?;
     let copied = copy(&source, &unfinished, &mut progress).and_then(|pages| {
         publish(&unfinished, to).map_err(|error| refused(&error))?;
         let bytes = fs::metadata(to).map_err(|error| refused(&error))?.len();
@@ -77,7 +78,7 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
 }
 
 fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, BackupError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = Connection::open_with_flags(target, flags)?;
     // One read transaction around all steps: without it every commit of a running store would start the copy again.
     let snapshot = source.unchecked_transaction()?;

@@ -64,7 +64,8 @@ pub(crate) fn create(file: &Path, at_millis: i64) -> Result<(), OpenError> {
     if unfinished.exists() {
         std::fs::remove_file(&unfinished).map_err(|error| OpenError::io(&unfinished, &error))?;
     }
-    let mut connection = open(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
+    folder::create_private(&unfinished).map_err(|error| OpenError::io(&unfinished, &error))?;
+    let mut connection = open(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     migrations::apply(&mut connection, &unfinished, at_millis)?;

@@ -114,6 +114,14 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
+/// Makes an empty file that nobody else can read, for a database to be written into; its log and its index take the same permissions.
+pub(crate) fn create_private(file: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(file).map(drop)
+}
+
 /// Makes the entries of a folder durable: a new or renamed file is only there after a crash when its folder was synced.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

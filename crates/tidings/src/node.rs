@@ -38,6 +38,11 @@ pub(crate) struct Node {
 impl Node {
     /// Opens the data folder, starts the engine, and listens.
     pub(crate) async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
+        // First, because a start that cannot listen must not make a credential that nobody sees.
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let url = format!("http://{}", listener.local_addr()?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let shutdown = Shutdown::new();
@@ -73,10 +78,6 @@ impl Node {
             .await?,
         );
         let first_start = app.bootstrap(&config.bootstrap).await?;
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let url = format!("http://{}", listener.local_addr()?);
         let readiness = Readiness::new();
         let http = TaskSet::new(Shutdown::new());
         let state = ServerState::new(

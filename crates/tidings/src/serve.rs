@@ -62,7 +62,10 @@ pub(crate) async fn run(config: ServeConfig) -> anyhow::Result<()> {
             Ok(())
         }
         // A hard stop is a crash, and a crash loses nothing: leases end by themselves.
-        () = signals.next() => anyhow::bail!("stopped at once; what was under way is sent again after the next start"),
+        () = signals.next() => {
+            tracing::warn!("stopped at once; what was under way is sent again after the next start");
+            Ok(())
+        }
     }
 }
 

@@ -71,3 +71,22 @@ fn a_folder_without_a_store_cannot_be_backed_up_and_stays_as_it_was() {
     assert_eq!(fs::read_dir(from.path()).unwrap().count(), 0);
     assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_database_and_its_copy_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (world, store) = World::new().await;
+    world.append(&store, world.event(1, Start::Due)).await;
+    let copy = world.path().join("copy.db");
+    backup(world.path(), &copy, |_, _| ()).unwrap();
+    for file in [database(world.path()), copy] {
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
+    }
+}
