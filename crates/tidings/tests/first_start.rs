@@ -1,7 +1,5 @@
 //! The first start of a data folder.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::net::TcpListener;
 use std::process::Command;
 

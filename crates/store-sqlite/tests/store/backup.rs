@@ -83,7 +83,7 @@ async fn the_database_and_its_copy_are_for_their_owner_alone() {
     backup(world.path(), &copy, |_, _| ()).unwrap();
     for file in [database(world.path()), copy] {
         assert_eq!(
-            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600,
             "{}",
             file.display()
