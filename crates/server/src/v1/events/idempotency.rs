@@ -18,7 +18,10 @@ impl FromRequestParts<ServerState> for Idempotency {
     type Rejection = ApiProblem;
 
     async fn from_request_parts(parts: &mut Parts, _: &ServerState) -> Result<Self, ApiProblem> {
-        Ok(Self(single(&parts.headers, &HEADER)?.map(str::to_owned)))
+        let given = single(&parts.headers, &HEADER)?;
+        // An empty key is a mistake of the caller's (a variable that was not set), not the absence of a promise: the application refuses it.
+        let given = given.or_else(|| parts.headers.contains_key(&HEADER).then_some(""));
+        Ok(Self(given.map(str::to_owned)))
     }
 }
 
