@@ -92,16 +92,6 @@ pub enum DeliveryStatus {
 pub struct StatusError(String);
 
 impl DeliveryStatus {
-    /// All of them, in the order of a delivery's life.
-    pub const ALL: [Self; 6] = [
-        Self::Scheduled,
-        Self::InFlight,
-        Self::Retrying,
-        Self::Delivered,
-        Self::Exhausted,
-        Self::Cancelled,
-    ];
-
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {

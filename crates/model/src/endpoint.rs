@@ -71,11 +71,6 @@ impl EndpointUrl {
         self.0.as_str()
     }
 
-    /// True for http.
-    pub fn is_plain(&self) -> bool {
-        self.0.scheme() == "http"
-    }
-
     /// The host: a name, or an address in any of the spellings that URLs know.
     pub fn host(&self) -> Host<&str> {
         self.0.host().expect("parse() refuses a URL without a host")
