@@ -19,6 +19,7 @@ use crate::intake::ACCEPTING_BYTES_MAX;
 use crate::lane::Signal;
 use crate::lanes::{Lanes, Work};
 use crate::metrics::{AttemptResult, Metrics};
+use crate::sealing::{StartError, check_master_key};
 
 /// Wait between two tries to record an attempt that the store could not take.
 const SETTLE_AGAIN: Duration = Duration::from_secs(1);
@@ -65,7 +66,11 @@ pub struct Engine {
 
 impl Engine {
     /// Reads the routing, finds what is pending, and starts to work.
-    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StoreError> {
+    ///
+    /// # Errors
+    /// When the store was sealed with another master key, or does not answer.
+    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
+        check_master_key(&*parts.store, &parts.vault).await?;
         let first_token = i64::from_le_bytes(parts.entropy.bytes16()[..8].try_into().expect("eight of sixteen bytes")) >> 1;
         let engine = Arc::new(Self {
             directory: Directory::new(Arc::clone(&parts.store), parts.vault),

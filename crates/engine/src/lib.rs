@@ -19,3 +19,4 @@ pub use directory::{Destination, Directory, Routes};
 pub use engine::{Engine, EngineParts};
 pub use intake::{AcceptError, Accepted, Draft};
 pub use metrics::Metrics;
+pub use sealing::StartError;

@@ -2,7 +2,8 @@
 
 use tidings_model::{EnvironmentId, SealedSecret};
 use tidings_runtime::Entropy;
-use tidings_signing::{Secret, Vault};
+use tidings_signing::{KeyId, Secret, Vault};
+use tidings_store::{Store, StoreError};
 
 /// A sealed value cannot be read with the keys at hand.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,35 @@ pub enum UnsealError {
     /// It was opened, but is not what it should be.
     #[error("it was opened, but is not what was sealed")]
     Unexpected,
+}
+
+/// Why work cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What is stored was sealed with a key that was not given: no secret could be opened, and no token checked.
+    #[error(
+        "the secrets of this store are sealed with the master key {kept}, and the key given is {given}: start with the key {kept}; your backup of master.key has it"
+    )]
+    WrongMasterKey {
+        /// The key that is needed.
+        kept: KeyId,
+        /// The key that was given.
+        given: KeyId,
+    },
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes sure that what is stored can be opened, before anything that cannot be is taken for a failure of its receiver.
+pub(crate) async fn check_master_key(store: &dyn Store, vault: &Vault) -> Result<(), StartError> {
+    let given = vault.current();
+    let kept = KeyId::from_bytes(store.keep_master_key(given.bytes()).await?);
+    if vault.opens(kept) {
+        Ok(())
+    } else {
+        Err(StartError::WrongMasterKey { kept, given })
+    }
 }
 
 /// What a sealed value is bound to: it opens only in the environment, and for the purpose, that it was sealed for.

@@ -243,6 +243,26 @@ async fn a_crash_costs_at_most_a_duplicate_and_never_a_delivery() {
 }
 
 #[tokio::test]
+async fn with_another_master_key_nothing_starts_and_nothing_is_sent() {
+    let mut world = World::new().await;
+    let webhook = world.webhook("receiver", &[Does::Answers(500), Does::Answers(200)]).await;
+    world.publish().await;
+    world.shutdown.force();
+
+    let refused = world.start_with([4; 32]).await.err().map(|error| error.to_string()).unwrap();
+    assert!(
+        refused.contains("start with the key") && refused.contains("master.key"),
+        "{refused}"
+    );
+    assert_eq!(
+        world.deliveries(webhook, Some(StatusFilter::Pending)).await.len(),
+        1,
+        "it waits for the right key"
+    );
+    assert!(world.start_with([3; 32]).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_event_never_misses_a_webhook_that_was_there_before_it() {
     let mut world = World::new().await;
     let webhook = world.unannounced_webhook("unheard").await;

@@ -78,6 +78,16 @@ impl fmt::Debug for MasterKey {
 
 impl KeyId {
     pub(crate) const BYTES: usize = 4;
+
+    /// The id of a key, as it was kept.
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id as bytes, to be kept.
+    pub const fn bytes(self) -> [u8; Self::BYTES] {
+        self.0
+    }
 }
 
 impl fmt::Display for KeyId {

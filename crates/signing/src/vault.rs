@@ -102,6 +102,16 @@ impl Vault {
         Ok(buffer)
     }
 
+    /// The key that it seals with.
+    pub const fn current(&self) -> KeyId {
+        self.current.id
+    }
+
+    /// Whether it opens what that key sealed.
+    pub fn opens(&self, id: KeyId) -> bool {
+        self.key(id).is_ok()
+    }
+
     /// Whether the current key sealed this envelope. One that it did not seal should be opened and sealed again, so
     /// that the older key can be retired.
     pub fn is_current(&self, envelope: &[u8]) -> bool {

@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use tidings_store::MasterKeyId;
 
 use crate::folder::{self, DATABASE, OpenError};
-use crate::{connection, migrations};
+use crate::{connection, migrations, upkeep};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP_PAGES: i32 = 1_024;
 /// Faults that a check names; one is enough to know that the file is damaged.
 const FAULTS_NAMED: i64 = 10;
+
+/// The first schema that remembers the master key.
+const MASTER_KEY_SINCE: u32 = 2;
 
 /// A backup was not made; the target is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -133,11 +137,21 @@ pub struct CheckReport {
     pub known_schema: u32,
     /// What is wrong with the file, in SQLite's words; empty when nothing is.
     pub faults: Vec<String>,
+    /// The id of the master key that its secrets are sealed with; none before the first start that remembered one.
+    pub master_key_id: Option<MasterKeyId>,
 }
 
 /// Reads the whole database of a data folder and says what is wrong with it. It may be in use.
 pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     let (source, schema) = open(folder)?;
+    let failed = |error: rusqlite::Error| OpenError::of(&folder.join(DATABASE), &error);
+    let master_key_id = match schema {
+        ..MASTER_KEY_SINCE => None,
+        _ => source
+            .query_row(upkeep::KEPT_MASTER_KEY, [], |row| row.get(0))
+            .optional()
+            .map_err(failed)?,
+    };
     let faults = source
         .prepare(&format!("-- check: every page\n PRAGMA quick_check({FAULTS_NAMED})"))
         .and_then(|mut statement| {
@@ -145,8 +159,9 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<Vec<String>>>()
         })
-        .map_err(|error| OpenError::of(&folder.join(DATABASE), &error))?;
+        .map_err(failed)?;
     Ok(CheckReport {
+        master_key_id,
         schema,
         known_schema: migrations::KNOWN,
         faults: faults.into_iter().filter(|fault| fault != "ok").collect(),

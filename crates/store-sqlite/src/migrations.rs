@@ -23,10 +23,16 @@ struct Migration {
 }
 
 /// In order; the first has the version 1.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "first",
-    sql: include_str!("../migrations/0001_first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "first",
+        sql: include_str!("../migrations/0001_first.sql"),
+    },
+    Migration {
+        name: "master_key",
+        sql: include_str!("../migrations/0002_master_key.sql"),
+    },
+];
 
 /// The newest schema of this binary.
 pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;

@@ -7,7 +7,7 @@ use tidings_model::{
 };
 use tidings_store::{
     AppendRefusal, Appended, CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter,
-    DueBatch, DueWebhook, EnvironmentChange, EventFilter, LeaseGrant, LeaseToken, NameTaken, NewEvent, Page, Person, Pruned,
+    DueBatch, DueWebhook, EnvironmentChange, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, Pruned,
     ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
@@ -18,6 +18,10 @@ type Answer<T, E> = Result<Result<T, E>, StoreError>;
 
 #[async_trait]
 impl Store for SqliteStore {
+    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError> {
+        self.writer.run(move |tx| upkeep::keep_master_key(tx, id)).await
+    }
+
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {
         let environment = environment.clone();
         self.writer.run(move |tx| environments::create(tx, &environment)).await

@@ -2,6 +2,9 @@
 
 use tidings_model::{EnvironmentId, EventKey, Settings, Timestamp, Webhook, WebhookHealth};
 
+/// The id of the master key that a store's secrets are sealed with: derived from the key, and telling nothing about it.
+pub type MasterKeyId = [u8; 4];
+
 /// Another environment, event type or person already has that name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
 #[error("the name is taken")]

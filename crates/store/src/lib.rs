@@ -15,8 +15,8 @@ mod memory;
 mod verbs;
 
 pub use config::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Person,
-    PersonRole, ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
+    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
+    Person, PersonRole, ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
 };
 pub use delivery::{
     AppendRefusal, Appended, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled,

@@ -7,8 +7,8 @@ use tidings_model::{
 };
 
 use crate::config::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, NameTaken, Person, ReplaceWebhookError,
-    Routing, WebhookFilter, WebhookWithHealth,
+    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, MasterKeyId, NameTaken, Person,
+    ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
 };
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
@@ -20,6 +20,11 @@ type Answer<T, E> = Result<Result<T, E>, StoreError>;
 /// A database. Every verb is one transaction, durable when it returns; `at` is the caller's time, and no verb asks for another.
 #[async_trait]
 pub trait Store: Send + Sync {
+    // The installation.
+
+    /// Keeps the id of the master key that secrets are sealed with, unless one is kept already, and gives the one that is kept.
+    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError>;
+
     // Environments.
 
     /// Adds an environment. Names are compared without regard to ASCII case. Its routing version may be any number.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics};
+use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics, StartError};
 use tidings_model::delivery::StatusFilter;
 use tidings_model::{
     Catalog, Delivery, EndpointUrl, Environment, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, SealedSecretSet,
@@ -138,6 +138,12 @@ impl World {
         self.engine = start(&self.store, &self.clock, &self.network, &self.shutdown).await;
     }
 
+    /// What starting again on the same store comes to with that master key.
+    pub(crate) async fn start_with(&self, key: [u8; 32]) -> Result<Arc<Engine>, StartError> {
+        let vault = Vault::new(&MasterKey::from_bytes(key), &[]);
+        Engine::start(parts(&self.store, &self.clock, &self.network, &Shutdown::new(), vault)).await
+    }
+
     /// A webhook for everything, straight into the store: the engine has not heard of it.
     pub(crate) async fn unannounced_webhook(&mut self, name: &str) -> WebhookId {
         let id = WebhookId::new(START, self.next);
@@ -249,19 +255,22 @@ impl World {
 }
 
 async fn start(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, shutdown: &Shutdown) -> Arc<Engine> {
-    let key = MasterKey::from_bytes([3; 32]);
-    let parts = EngineParts {
+    let vault = Vault::new(&MasterKey::from_bytes([3; 32]), &[]);
+    let engine = Engine::start(parts(store, clock, network, shutdown, vault)).await.unwrap();
+    settle().await;
+    engine
+}
+
+fn parts(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, shutdown: &Shutdown, vault: Vault) -> EngineParts {
+    EngineParts {
         store: store.clone(),
         transport: network.clone(),
-        vault: Arc::new(Vault::new(&key, &[])),
+        vault: Arc::new(vault),
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(MiddleEntropy),
         tasks: TaskSet::new(shutdown.clone()),
         metrics: Metrics::register(&mut Registry::default()),
-    };
-    let engine = Engine::start(parts).await.unwrap();
-    settle().await;
-    engine
+    }
 }
 
 /// Lets every task run until all of them wait: they share this thread, and none of them waits for the outside world.

@@ -183,6 +183,14 @@ async fn illegal_states_cannot_be_stored() {
 }
 
 #[tokio::test]
+async fn a_check_tells_which_master_key_is_needed() {
+    let (world, store) = World::new().await;
+    assert_eq!(check(world.path()).unwrap().master_key_id, None);
+    store.keep_master_key([1, 2, 3, 4]).await.unwrap();
+    assert_eq!(check(world.path()).unwrap().master_key_id, Some([1, 2, 3, 4]));
+}
+
+#[tokio::test]
 async fn a_check_reads_a_store_in_use_and_finds_the_page_that_was_overwritten() {
     let (world, store) = World::new().await;
     for second in 0..50 {

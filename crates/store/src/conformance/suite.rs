@@ -18,6 +18,7 @@ macro_rules! conformance_suite {
                 a_copy_takes_settings_and_event_types_alone
             }
             people {
+                the_first_master_key_is_kept
                 credentials_come_in_the_order_in_which_they_were_added
                 a_credential_is_revoked_once_and_in_its_environment
                 people_have_an_address_of_their_own

@@ -20,8 +20,8 @@ use tidings_model::{
 
 use crate::{
     AppendRefusal, Appended, CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter,
-    DueBatch, DueWebhook, EnvironmentChange, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, NameTaken, NewEvent, Page, Person,
-    Pruned, ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
+    DueBatch, DueWebhook, EnvironmentChange, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page,
+    Person, Pruned, ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
     WebhookWithHealth,
 };
 
@@ -51,6 +51,7 @@ impl std::fmt::Debug for MemStore {
 /// Everything. Each file beside this one adds the verbs of one concern.
 #[derive(Default)]
 struct State {
+    master_key: Option<MasterKeyId>,
     /// In the order in which they were added.
     environments: Vec<configuration::EnvironmentRow>,
     credentials: Vec<Credential>,
@@ -65,6 +66,10 @@ struct State {
 
 #[async_trait]
 impl Store for MemStore {
+    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError> {
+        Ok(*self.state().master_key.get_or_insert(id))
+    }
+
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError> {
         Ok(self.state().create_environment(environment))
     }
