@@ -6,12 +6,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tidings_engine::{Engine, Routes};
 use tidings_model::{Credential, CredentialId, EnvironmentId, WebhookId};
-use tidings_runtime::{Clock, Entropy};
+use tidings_runtime::{Clock, Entropy, TaskSet};
 use tidings_signing::{CredentialHasher, MasterKey, TokenKeys, Vault};
 use tidings_store::{Store, StoreError};
+use tokio::sync::Mutex;
 
+use crate::jobs::Jobs;
+use crate::links::LINK_KEY_PURPOSE;
+use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::schema::Schemas;
+use crate::throttle::Throttle;
 
 /// What the application is made of.
 pub struct AppParts {
@@ -27,6 +32,8 @@ pub struct AppParts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Where long work runs.
+    pub tasks: TaskSet,
     /// Largest payload of an event, in bytes.
     pub payload_bytes_max: usize,
 }
@@ -38,7 +45,14 @@ pub struct App {
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) tasks: TaskSet,
     pub(crate) tokens: TokenKeys,
+    pub(crate) links: TokenKeys,
+    /// Held while a link is used: it works once.
+    pub(crate) linking: Mutex<()>,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+    pub(crate) jobs: Jobs,
     pub(crate) hasher: CredentialHasher,
     pub(crate) credentials: ArcSwap<BTreeMap<CredentialId, Credential>>,
     pub(crate) schemas: Schemas,
@@ -59,7 +73,13 @@ impl App {
             vault: parts.vault,
             clock: parts.clock,
             entropy: parts.entropy,
+            tasks: parts.tasks,
             tokens: TokenKeys::new(&parts.master_key.derive(TOKEN_KEY_PURPOSE), &[]),
+            links: TokenKeys::new(&parts.master_key.derive(LINK_KEY_PURPOSE), &[]),
+            linking: Mutex::default(),
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            jobs: Jobs::default(),
             hasher: CredentialHasher::new(&parts.master_key.derive(CREDENTIAL_KEY_PURPOSE), &[]),
             credentials: ArcSwap::default(),
             schemas: Schemas::default(),

@@ -1,22 +1,18 @@
 //! The first start of a data folder: an environment, a credential, an owner.
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
 use tidings_model::{CredentialId, Scopes, Settings};
 use tidings_store::{Person, PersonRole};
 
 use crate::app::App;
+use crate::audit::Actor;
+use crate::passwords;
 use crate::problem::{Code, Problem};
-use crate::validate::Faults;
+use crate::validate::{self, Faults};
 
 /// The environment that a first start makes.
 pub const FIRST_ENVIRONMENT: &str = "Development";
 /// Shortest client secret that is taken from outside: it is hashed for speed, not against guessing.
 const CLIENT_SECRET_CHARS_MIN: usize = 8;
-/// Shortest password of a person.
-const PASSWORD_CHARS_MIN: usize = 8;
-/// Longest password of a person: hashing is work.
-const PASSWORD_CHARS_MAX: usize = 256;
 
 /// What an unattended first start is given.
 #[derive(Clone, Default)]
@@ -49,12 +45,10 @@ impl App {
             return Ok(None);
         }
         let client_id = check(given)?;
-        let owner = given
-            .admin_email
-            .as_ref()
-            .zip(given.admin_password.as_ref())
-            .map(|(email, password)| self.owner(email, password));
-        let owner = owner.transpose()?;
+        let owner = match given.admin_email.as_ref().zip(given.admin_password.as_ref()) {
+            Some((email, password)) => Some(self.owner(email, password).await?),
+            None => None,
+        };
         let settings = Settings::default();
         let environment = self.add_environment(FIRST_ENVIRONMENT.to_owned(), settings).await?;
         let environment = environment.map_err(|_| Problem::new(Code::Conflict, "another process made the first environment"))?;
@@ -63,7 +57,17 @@ impl App {
                 .create_person(&owner)
                 .await?
                 .map_err(|_| Problem::field("TIDINGS_BOOTSTRAP_ADMIN_EMAIL", "is taken"))?;
+            self.record(Actor::first_start(), "person.set-up", None, &owner.email, "the first owner")
+                .await;
         }
+        self.record(
+            Actor::first_start(),
+            "environment.created",
+            Some(environment.id),
+            &environment.name,
+            "",
+        )
+        .await;
         let id = client_id.unwrap_or_else(|| CredentialId::from_chance(self.entropy.bytes16()));
         let generated_secret = given.client_secret.is_none().then(|| self.new_client_secret());
         let secret = given
@@ -73,6 +77,8 @@ impl App {
             .map_or("", String::as_str);
         self.add_credential(id.clone(), environment.id, "First credential".to_owned(), Scopes::OPERATOR, secret)
             .await?;
+        self.record(Actor::first_start(), "credential.created", Some(environment.id), id.as_str(), "")
+            .await;
         Ok(Some(FirstStart {
             environment: environment.name,
             client_id: id,
@@ -80,15 +86,11 @@ impl App {
         }))
     }
 
-    fn owner(&self, email: &str, password: &str) -> Result<Person, Problem> {
-        let salt = self.entropy.bytes16();
-        let hash = Argon2::default()
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(|error| Problem::new(Code::Internal, format!("the password could not be hashed: {error}")))?;
+    async fn owner(&self, email: &str, password: &str) -> Result<Person, Problem> {
         Ok(Person {
-            email: email.trim().to_lowercase(),
+            email: validate::email(email).map_err(|message| Problem::field("TIDINGS_BOOTSTRAP_ADMIN_EMAIL", message))?,
             role: PersonRole::Owner,
-            password_hash: hash.to_string(),
+            password_hash: self.passwords.hash(password, self.entropy.bytes16()).await?,
             created_at: self.clock.now(),
         })
     }
@@ -123,19 +125,11 @@ pub fn check(given: &Bootstrap) -> Result<Option<CredentialId>, Problem> {
             "give the admin's email and password, or neither",
         );
     }
-    if given
-        .admin_email
-        .as_ref()
-        .is_some_and(|email| !email.contains('@') || email.chars().any(char::is_whitespace))
-    {
-        faults.add("TIDINGS_BOOTSTRAP_ADMIN_EMAIL", "is not an email address");
+    if let Some(email) = &given.admin_email {
+        faults.check("TIDINGS_BOOTSTRAP_ADMIN_EMAIL", validate::email(email));
     }
-    let length = given.admin_password.as_ref().map(|password| password.chars().count());
-    if length.is_some_and(|length| !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length)) {
-        faults.add(
-            "TIDINGS_BOOTSTRAP_ADMIN_PASSWORD",
-            format!("has to have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters"),
-        );
+    if let Some(password) = &given.admin_password {
+        faults.check("TIDINGS_BOOTSTRAP_ADMIN_PASSWORD", passwords::check(password));
     }
     faults.into_result()?;
     Ok(client_id)

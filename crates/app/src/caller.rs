@@ -13,6 +13,8 @@ pub enum Identity {
     Tenant(CredentialId),
     /// Whoever can read the data folder.
     Local,
+    /// A person who is signed in, by their address.
+    Person(String),
 }
 
 /// Who asks: authenticated, with the environment and, for a tenant, the tenant that everything is confined to. Only [`App`](crate::App) makes one.
@@ -54,6 +56,11 @@ impl Caller {
                 Ok(self)
             }
         }
+    }
+
+    /// May look into every environment: operators, and people, whose roles hold everywhere.
+    pub(crate) const fn sees_every_environment(&self) -> bool {
+        self.scopes.operator || matches!(self.identity, Identity::Person(_))
     }
 
     /// May look.

@@ -4,7 +4,7 @@ use tidings_model::limits::CREDENTIALS_PER_ENVIRONMENT_MAX;
 use tidings_model::{Credential, CredentialId, EnvironmentId, Scopes};
 
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Identity};
 use crate::problem::{Code, Problem};
 use crate::validate;
 
@@ -18,8 +18,21 @@ pub struct NewCredential {
 }
 
 impl App {
-    /// The credentials of an environment, by creation.
+    /// The credentials of an environment, by creation. People who may only look get [`App::credential_names`].
     pub async fn credentials(&self, caller: &Caller, environment: EnvironmentId) -> Result<Vec<Credential>, Problem> {
+        if matches!(caller.identity, Identity::Person(_)) {
+            caller.can_operate()?;
+        }
+        self.credentials_of(caller, environment).await
+    }
+
+    /// What the credentials of an environment are called, by creation: all that somebody who may only look needs to know of them.
+    pub async fn credential_names(&self, caller: &Caller, environment: EnvironmentId) -> Result<Vec<String>, Problem> {
+        let credentials = self.credentials_of(caller, environment).await?;
+        Ok(credentials.into_iter().map(|credential| credential.name).collect())
+    }
+
+    async fn credentials_of(&self, caller: &Caller, environment: EnvironmentId) -> Result<Vec<Credential>, Problem> {
         caller.can_read_environment()?;
         self.environment(caller, environment).await?;
         let mut credentials: Vec<_> = self
@@ -57,6 +70,9 @@ impl App {
         let id = CredentialId::from_chance(self.entropy.bytes16());
         let secret = self.new_client_secret();
         let credential = self.add_credential(id, environment, name, scopes, &secret).await?;
+        let detail = format!("'{}', may {scopes}", credential.name);
+        self.record(caller, "credential.created", Some(environment), credential.id.as_str(), &detail)
+            .await;
         Ok(NewCredential { credential, secret })
     }
 
@@ -87,10 +103,10 @@ impl App {
         caller.can_operate()?;
         let revoked = self.store.delete_credential(environment, &id).await?;
         self.reload_credentials().await?;
-        if revoked {
-            Ok(())
-        } else {
-            Err(Problem::not_found("credential", &id))
+        if !revoked {
+            return Err(Problem::not_found("credential", &id));
         }
+        self.record(caller, "credential.revoked", Some(environment), id.as_str(), "").await;
+        Ok(())
     }
 }

@@ -64,12 +64,23 @@ fn holds(held: &EnvironmentHolds) -> String {
     words.join(", ")
 }
 
+/// Which settings changed, and to what.
+fn changed_settings(before: &Settings, after: &Settings) -> String {
+    let parts = [
+        (before.http_allowed != after.http_allowed).then(|| format!("httpAllowed: {}", after.http_allowed)),
+        (before.retry_schedule != after.retry_schedule).then(|| format!("retrySchedule: {:?}", after.retry_schedule.steps())),
+        (before.timeout_ms != after.timeout_ms).then(|| format!("timeoutMs: {}", after.timeout_ms)),
+        (before.retention_days != after.retention_days).then(|| format!("retentionDays: {}", after.retention_days)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 impl App {
-    /// All environments for an operator, the caller's own for anybody else.
+    /// All environments for operators and people, the caller's own for anybody else.
     pub async fn environments(&self, caller: &Caller) -> Result<Vec<Environment>, Problem> {
         caller.can_read_environment()?;
         let mut environments = self.store.environments().await?;
-        environments.retain(|environment| caller.scopes.operator || environment.id == caller.environment);
+        environments.retain(|environment| caller.sees_every_environment() || environment.id == caller.environment);
         Ok(environments)
     }
 
@@ -82,6 +93,13 @@ impl App {
             .ok_or_else(|| Problem::not_found("environment", &id))
     }
 
+    /// What an environment holds: what stands in the way of deleting it.
+    pub async fn environment_holds(&self, caller: &Caller, id: EnvironmentId) -> Result<EnvironmentHolds, Problem> {
+        self.environment(caller, id).await?;
+        let held = self.store.environment_holds(id).await?;
+        held.ok_or_else(|| Problem::not_found("environment", &id))
+    }
+
     /// Adds an environment.
     pub async fn create_environment(&self, caller: &Caller, name: &str, settings: SettingsChange) -> Result<Environment, Problem> {
         caller.can_operate()?;
@@ -90,9 +108,11 @@ impl App {
         let settings = settings.apply(&Settings::default(), &mut faults);
         faults.into_result()?;
         let name = name.unwrap_or_default();
-        self.add_environment(name.clone(), settings)
-            .await?
-            .map_err(|NameTaken| name_taken(&name))
+        let environment = self.add_environment(name.clone(), settings).await?;
+        let environment = environment.map_err(|NameTaken| name_taken(&name))?;
+        self.record(caller, "environment.created", Some(environment.id), &environment.name, "")
+            .await;
+        Ok(environment)
     }
 
     pub(crate) async fn add_environment(&self, name: String, settings: Settings) -> Result<Result<Environment, NameTaken>, Problem> {
@@ -127,7 +147,7 @@ impl App {
         faults.into_result()?;
         let change = EnvironmentChange {
             name: name.clone(),
-            settings: Some(settings),
+            settings: Some(settings.clone()),
         };
         let changed = self
             .store
@@ -135,12 +155,23 @@ impl App {
             .await?
             .map_err(|NameTaken| name_taken(&name.unwrap_or_default()))?;
         self.engine.changed(id).await?;
-        changed.ok_or_else(|| Problem::not_found("environment", &id))
+        let changed = changed.ok_or_else(|| Problem::not_found("environment", &id))?;
+        if changed.name != current.name {
+            let detail = format!("was '{}'", current.name);
+            self.record(caller, "environment.renamed", Some(id), &changed.name, &detail).await;
+        }
+        if settings != current.settings {
+            let detail = changed_settings(&current.settings, &settings);
+            self.record(caller, "environment.settings-changed", Some(id), &changed.name, &detail)
+                .await;
+        }
+        Ok(changed)
     }
 
     /// Deletes an environment: an empty one, or with everything in it when forced.
     pub async fn delete_environment(&self, caller: &Caller, id: EnvironmentId, force: bool) -> Result<(), Problem> {
         caller.can_operate()?;
+        let named = self.environment(caller, id).await?;
         let deleted = self.store.delete_environment(id, force).await?;
         self.engine.changed(id).await?;
         self.reload_credentials().await?;
@@ -153,7 +184,10 @@ impl App {
                     holds(&held)
                 ),
             ),
-        })
+        })?;
+        let detail = if force { "with everything in it" } else { "empty" };
+        self.record(caller, "environment.deleted", Some(id), &named.name, detail).await;
+        Ok(())
     }
 
     /// Copies settings and custom event types from one environment to another, and never webhooks, secrets, credentials or history.
@@ -164,6 +198,9 @@ impl App {
         }
         let report = self.store.copy_environment(from, to, self.clock.now()).await?;
         self.engine.changed(to).await?;
-        report.ok_or_else(|| Problem::new(Code::NotFound, "one of the two environments does not exist"))
+        let report = report.ok_or_else(|| Problem::new(Code::NotFound, "one of the two environments does not exist"))?;
+        let detail = format!("settings and {} event types from {from}", report.event_types_copied.len());
+        self.record(caller, "environment.copied", Some(to), &to.to_string(), &detail).await;
+        Ok(report)
     }
 }

@@ -69,6 +69,8 @@ impl App {
                 CreateEventTypeError::NoEnvironment => Problem::not_found("environment", &caller.environment),
             })?;
         self.engine.changed(caller.environment).await?;
+        self.record(caller, "event-type.created", Some(caller.environment), custom.key.as_str(), "")
+            .await;
         self.event_type(caller, custom.key.as_str())
     }
 
@@ -91,7 +93,8 @@ impl App {
         if let Some(example) = &draft.example {
             faults.check("example", payload::check(example.as_bytes()));
         }
-        let schema = draft.schema.as_ref().and_then(|text| faults.check("schema", schema::compile(text)));
+        let schema = draft.schema.as_ref().filter(|text| text.len() <= EVENT_TYPE_DOCUMENT_BYTES_MAX);
+        let schema = schema.and_then(|text| faults.check("schema", schema::compile(text)));
         if let (Some(schema), Some(example)) = (&schema, &draft.example)
             && let Err(message) = schema::validate(schema, example.as_bytes())
         {
@@ -119,10 +122,10 @@ impl App {
         let parsed: EventKey = key.parse().map_err(|_| Problem::not_found("event type", &key))?;
         let deleted = self.store.delete_event_type(caller.environment, &parsed).await?;
         self.engine.changed(caller.environment).await?;
-        if deleted {
-            Ok(())
-        } else {
-            Err(Problem::not_found("event type", &key))
+        if !deleted {
+            return Err(Problem::not_found("event type", &key));
         }
+        self.record(caller, "event-type.deleted", Some(caller.environment), key, "").await;
+        Ok(())
     }
 }

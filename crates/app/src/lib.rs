@@ -6,25 +6,39 @@
 //! Never knows: HTTP, SQL, sockets.
 
 mod app;
+mod audit;
 pub mod bootstrap;
 pub mod caller;
 pub mod credentials;
 pub mod environments;
 pub mod event_types;
 mod header_names;
+pub mod jobs;
+pub mod links;
 pub mod log;
 pub mod log_entries;
+pub mod overview;
+pub mod passwords;
+pub mod people;
 pub mod problem;
 pub mod publish;
 mod schema;
+pub mod sessions;
 pub mod testing;
+mod throttle;
 pub mod tokens;
 mod validate;
+mod visit;
 pub mod webhooks;
 
 pub use app::{App, AppParts, TOKEN_KEY_PURPOSE};
 pub use caller::{Caller, Identity};
 pub use problem::{Code, FieldProblem, Problem};
+pub use sessions::{Browser, SessionView, SignIn, SignedIn, Whose};
+pub use visit::Visit;
 
 /// What the verbs take and give that the store defines: whoever calls them needs no store.
-pub use tidings_store::{CopyReport, DeliveryDetail, DeliveryFilter, EventFilter, Page, WebhookFilter, WebhookWithHealth};
+pub use tidings_store::{
+    ActivityCounts, AuditEntry, AuditFilter, AuditRecord, CopyReport, DeliveryDetail, DeliveryFilter, EnvironmentHolds, EventFilter, Page,
+    PersonRole, WebhookFilter, WebhookWithHealth,
+};

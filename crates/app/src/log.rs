@@ -1,7 +1,7 @@
 //! The log: events, deliveries, attempts, and sending again.
 
 use tidings_model::limits::PAGE_ROWS_MAX;
-use tidings_model::{Delivery, DeliveryId, Event, EventId};
+use tidings_model::{Delivery, DeliveryId, Event, EventId, Timestamp};
 use tidings_store::{DeliveryDetail, DeliveryFilter, EventFilter, Page, ResendError};
 
 use crate::app::App;
@@ -24,6 +24,7 @@ impl App {
     /// Events, newest first.
     pub async fn events(&self, caller: &Caller, filter: EventFilter, page: Page<EventId>) -> Result<Vec<Event>, Problem> {
         caller.can_read_environment()?;
+        check_span(filter.from, filter.until)?;
         let filter = EventFilter {
             environment: caller.environment,
             ..filter
@@ -34,6 +35,7 @@ impl App {
     /// Deliveries, newest first; a tenant sees those to its own webhooks.
     pub async fn deliveries(&self, caller: &Caller, filter: DeliveryFilter, page: Page<DeliveryId>) -> Result<Vec<Delivery>, Problem> {
         caller.can_read()?;
+        check_span(filter.from, filter.until)?;
         Ok(self
             .store
             .deliveries(&confined(caller, filter), capped(page), self.clock.now())
@@ -43,6 +45,7 @@ impl App {
     /// How many deliveries a filter admits, counted up to [`COUNT_MAX`].
     pub async fn count_deliveries(&self, caller: &Caller, filter: DeliveryFilter) -> Result<usize, Problem> {
         caller.can_read()?;
+        check_span(filter.from, filter.until)?;
         Ok(self.store.count_deliveries(&confined(caller, filter), COUNT_MAX).await?)
     }
 
@@ -71,6 +74,15 @@ impl App {
 
     /// Sends a delivery again: a new delivery of the same event to the same webhook.
     pub async fn resend(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, Problem> {
+        let delivery = self.resend_unrecorded(caller, id).await?;
+        let detail = format!("as {}", delivery.id);
+        self.record(caller, "delivery.resent", Some(caller.environment), &id.to_string(), &detail)
+            .await;
+        Ok(delivery)
+    }
+
+    /// Resends one of many, of which the audit log has one entry.
+    pub(crate) async fn resend_unrecorded(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, Problem> {
         caller.can_write()?;
         self.delivery(caller, id).await?;
         let now = self.clock.now();
@@ -86,6 +98,14 @@ impl App {
         })?;
         self.engine.due(delivery.webhook, now);
         Ok(delivery)
+    }
+}
+
+/// A time that ends before it begins is a mistake, not an empty answer.
+fn check_span(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Problem> {
+    match (from, until) {
+        (Some(from), Some(until)) if from > until => Err(Problem::field("from", format!("is later than until ({until})"))),
+        _ => Ok(()),
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// It can be read, but a field of it cannot be taken.
     Invalid,
+    /// Tried too often; come back when [`Problem::retry_after_seconds`] says.
+    Throttled,
     /// Too much at the moment; come back later.
     Overloaded,
     /// The store cannot be reached or written at the moment.
@@ -45,6 +47,7 @@ impl Code {
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
+            Self::Throttled => 429,
             Self::Internal => 500,
             Self::Overloaded | Self::Unavailable => 503,
         }
@@ -62,6 +65,7 @@ impl Code {
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Invalid => "invalid",
+            Self::Throttled => "throttled",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
@@ -80,6 +84,7 @@ impl Code {
             Self::TooLarge => "Too large",
             Self::UnsupportedMediaType => "Unsupported content type",
             Self::Invalid => "The request cannot be taken",
+            Self::Throttled => "Tried too often",
             Self::Overloaded => "Too busy",
             Self::Unavailable => "Not available at the moment",
             Self::Internal => "Internal error",

@@ -122,12 +122,12 @@ impl App {
         })
     }
 
-    /// The caller acting in another environment: only operators may.
+    /// The caller acting in another environment: only operators and people may.
     pub fn in_environment(&self, caller: Caller, environment: EnvironmentId) -> Result<Caller, Problem> {
         if caller.environment == environment {
             return Ok(caller);
         }
-        if caller.tenant.is_some() || !caller.scopes.operator {
+        if caller.tenant.is_some() || !caller.sees_every_environment() {
             return Err(Problem::new(Code::Forbidden, "this credential belongs to another environment"));
         }
         self.routes(environment)?;

@@ -4,6 +4,9 @@ use tidings_model::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
 
 use crate::problem::{FieldProblem, Problem};
 
+/// Longest email address.
+const EMAIL_CHARS_MAX: usize = 254;
+
 /// Collects what is wrong with the fields of a request, so that the caller hears of all of it at once.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<FieldProblem>);
@@ -53,4 +56,17 @@ pub(crate) fn description(text: &str) -> Result<String, String> {
         return Err("cannot contain control characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// An email address as people are known by: lower case, without white space at its ends. Whether it can be written to is not asked.
+pub(crate) fn email(text: &str) -> Result<String, String> {
+    let text = text.trim().to_lowercase();
+    if text.chars().count() > EMAIL_CHARS_MAX {
+        return Err(format!("has at most {EMAIL_CHARS_MAX} characters"));
+    }
+    let parts = text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
+    if !parts || text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+        return Err("is not an email address".to_owned());
+    }
+    Ok(text)
 }

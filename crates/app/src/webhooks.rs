@@ -203,6 +203,7 @@ impl App {
             return Err(Problem::not_found("environment", &caller.environment));
         }
         self.engine.changed(caller.environment).await?;
+        self.record_webhook(caller, "webhook.created", &webhook, &webhook.name).await;
         Ok(SavedWebhook {
             saved: WebhookWithHealth {
                 webhook,
@@ -215,7 +216,7 @@ impl App {
     /// Changes a webhook.
     pub async fn change_webhook(&self, caller: &Caller, id: WebhookId, change: WebhookChange) -> Result<SavedWebhook, Problem> {
         caller.can_write()?;
-        self.webhook(caller, id).await?;
+        let before = self.webhook(caller, id).await?.webhook;
         let routes = self.routes(caller.environment)?;
         let mut faults = Faults::default();
         let url = match &change.url {
@@ -259,13 +260,17 @@ impl App {
                     .or(generated.take());
             })
             .await?;
+        self.record_change(caller, &before, &saved.webhook).await;
         Ok(SavedWebhook { saved, generated })
     }
 
     /// Switches a webhook on or off.
     pub async fn switch_webhook(&self, caller: &Caller, id: WebhookId, active: bool) -> Result<WebhookWithHealth, Problem> {
         caller.can_write()?;
-        self.edit(caller, id, |webhook, at| switch(webhook, active, at)).await
+        let before = self.webhook(caller, id).await?.webhook;
+        let saved = self.edit(caller, id, |webhook, at| switch(webhook, active, at)).await?;
+        self.record_change(caller, &before, &saved.webhook).await;
+        Ok(saved)
     }
 
     /// Gives a webhook a new secret; the one before goes on signing beside it for the overlap, so that receivers can change over.
@@ -301,16 +306,51 @@ impl App {
                 webhook.secrets.rotating_out = before.filter(|_| !overlap.is_zero()).map(|before| (before, at + overlap));
             })
             .await?;
+        let detail = format!("the one before signs for {} s more", overlap.as_secs());
+        self.record_webhook(caller, "webhook.secret-rotated", &saved.webhook, &detail).await;
         Ok(SavedWebhook { saved, generated: text })
     }
 
     /// Deletes a webhook; its log stays as long as retention says.
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Problem> {
         caller.can_write()?;
-        self.webhook(caller, id).await?;
+        let webhook = self.webhook(caller, id).await?.webhook;
         let deleted = self.store.delete_webhook(caller.environment, id, self.clock.now()).await?;
         self.engine.changed(caller.environment).await?;
-        if deleted { Ok(()) } else { Err(not_found(id)) }
+        if !deleted {
+            return Err(not_found(id));
+        }
+        self.record_webhook(caller, "webhook.deleted", &webhook, &webhook.name).await;
+        Ok(())
+    }
+
+    /// Records what changed of a webhook: names of fields, because a URL or a header may hold a secret too.
+    async fn record_change(&self, caller: &Caller, before: &Webhook, after: &Webhook) {
+        let fields = [
+            ("name", before.name != after.name),
+            ("description", before.description != after.description),
+            ("url", before.url != after.url),
+            ("secret", before.secrets != after.secrets),
+            ("eventKeys", before.subscription != after.subscription),
+            ("headers", before.headers != after.headers),
+        ];
+        let changed: Vec<_> = fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
+        if !changed.is_empty() {
+            self.record_webhook(caller, "webhook.changed", after, &changed.join(", ")).await;
+        }
+        if before.state.is_active() != after.state.is_active() {
+            let action = if after.state.is_active() {
+                "webhook.enabled"
+            } else {
+                "webhook.disabled"
+            };
+            self.record_webhook(caller, action, after, &after.name).await;
+        }
+    }
+
+    async fn record_webhook(&self, caller: &Caller, action: &'static str, webhook: &Webhook, detail: &str) {
+        self.record(caller, action, Some(webhook.environment), &webhook.id.to_string(), detail)
+            .await;
     }
 
     /// Reads, changes and replaces a webhook, again when somebody else was faster.

@@ -13,6 +13,7 @@ use tidings_signing::Vault;
 use tidings_store::{LeaseGrant, LeasedDelivery, Settled, Settlement, Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::activity::Activity;
 use crate::deliver::{Shot, attempt, fire};
 use crate::directory::{Directory, Routes};
 use crate::intake::ACCEPTING_BYTES_MAX;
@@ -50,6 +51,8 @@ pub struct Engine {
     pub directory: Directory,
     /// The lanes.
     pub lanes: Lanes,
+    /// What happens, counted.
+    pub activity: Activity,
     /// Figures.
     pub metrics: Metrics,
     pub(crate) store: Arc<dyn Store>,
@@ -75,6 +78,7 @@ impl Engine {
         let engine = Arc::new(Self {
             directory: Directory::new(Arc::clone(&parts.store), parts.vault),
             lanes: Lanes::new(first_token, parts.metrics.clone()),
+            activity: Activity::new(Arc::clone(&parts.store)),
             metrics: parts.metrics,
             store: parts.store,
             transport: parts.transport,
@@ -166,6 +170,8 @@ impl Engine {
             self.metrics.attempt(AttemptResult::LeaseLost);
             return None;
         };
+        let delivered = verdict == Verdict::Delivered;
+        self.activity.attempted(routes.environment, delivery.webhook, delivered, ended_at);
         let failing =
             failing_since.is_some_and(|since| ended_at.since(since) >= Duration::from_secs(FAILING_DAYS_MAX.unsigned_abs() * 24 * 3_600));
         match verdict {
@@ -254,13 +260,16 @@ impl Engine {
         fire(&*self.transport, shot).await
     }
 
-    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, and gives back what is queued. What is not finished then is due
-    /// again when its lease expires.
+    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, gives back what is queued, and writes what was counted. What is
+    /// not finished then is due again when its lease expires.
     pub async fn stop(self: &Arc<Self>, grace: Duration) {
         let queued = self.lanes.stop();
         let _ = tidings_runtime::within(&*self.clock, grace, self.lanes.quiet()).await;
         if !queued.is_empty() {
             self.clone().release(queued).await;
+        }
+        if let Err(error) = self.activity.write().await {
+            tracing::warn!(%error, "could not write the last figures of what happened; they are lost");
         }
     }
 }

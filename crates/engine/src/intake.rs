@@ -114,10 +114,11 @@ impl Engine {
             .map(|index| self.event(routes, &drafts[*index], at, &mut places))
             .collect();
         let targets: Vec<Vec<Target>> = events.iter().map(|event| event.targets.clone()).collect();
-        let mut stale = Vec::new();
+        let (mut stale, mut fresh) = (Vec::new(), 0);
         for ((index, targets), answer) in open.into_iter().zip(targets).zip(self.store.append(events).await?) {
             match answer {
                 Ok(appended) => {
+                    fresh += u64::from(appended.fresh);
                     self.appended(routes, &drafts[index], &targets, appended, at, &mut places);
                     answers[index] = Some(Ok(Accepted {
                         event: appended.event,
@@ -129,6 +130,9 @@ impl Engine {
                 Err(AppendRefusal::StaleRouting) => stale.push(index),
                 Err(AppendRefusal::NoEnvironment) => return Err(AcceptError::NoEnvironment),
             }
+        }
+        if fresh > 0 {
+            self.activity.accepted(routes.environment, fresh, at);
         }
         Ok(stale)
     }

@@ -1,10 +1,11 @@
 //! The engine: from an event that is to be accepted to an attempt that is in the log.
 //!
-//! Owns: the routing snapshot ([`directory`]), accepting ([`intake`]), lanes and leases ([`lanes`]), one attempt ([`deliver`]), and the upkeep that runs
-//! beside them ([`upkeep`]).
+//! Owns: the routing snapshot ([`directory`]), accepting ([`intake`]), lanes and leases ([`lanes`]), one attempt ([`deliver`]), the count of what
+//! happens ([`activity`]), and the upkeep that runs beside them ([`upkeep`]).
 //!
 //! Never knows: HTTP servers, SQL, sockets, or what time the operating system thinks it is.
 
+pub mod activity;
 pub mod deliver;
 pub mod directory;
 mod engine;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod sealing;
 pub mod upkeep;
 
+pub use activity::Activity;
 pub use directory::{Destination, Directory, Routes};
 pub use engine::{Engine, EngineParts};
 pub use intake::{AcceptError, Accepted, Draft};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidings_model::limits::{ACTIVITY_DAYS, AUDIT_DAYS};
 use tidings_model::{EnvironmentId, Timestamp};
 use tidings_runtime::OnError;
 use tidings_store::{DueWebhook, StoreError};
@@ -14,21 +15,32 @@ use crate::engine::Engine;
 const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// How often retention removes what is too old.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How long counts of what happened gather before they are written.
+const WRITE_ACTIVITY_EVERY: Duration = Duration::from_secs(5);
 /// Events that one transaction of retention removes, at most: small enough that accepting does not notice.
 const PRUNE_EVENTS: usize = 200;
 /// Deliveries that one transaction cancels, at most.
 const CANCEL_DELIVERIES: usize = 500;
 /// Idempotency keys that one transaction forgets, at most.
 const FORGET_KEYS: usize = 1_000;
+/// Sessions, audit entries and spans of activity that one transaction forgets, at most of each.
+const FORGET_HISTORY: usize = 1_000;
 
 impl Engine {
     pub(crate) fn start_upkeep(self: &Arc<Self>) {
-        let (alarms, reconcile, prune) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let (alarms, reconcile) = (Arc::clone(self), Arc::clone(self));
+        let (activity, prune) = (Arc::clone(self), Arc::clone(self));
         self.tasks
             .spawn("alarms", OnError::StopProcess, async move { alarms.ring_alarms().await });
         self.tasks.spawn("reconcile", OnError::StopProcess, async move {
             while reconcile.turn(RECONCILE_EVERY, &reconcile.reconcile).await {
                 tell("reconcile", reconcile.reconcile_tick().await);
+            }
+            Ok::<(), StoreError>(())
+        });
+        self.tasks.spawn("activity", OnError::StopProcess, async move {
+            while activity.something_gathered().await {
+                tell("activity", activity.activity.write().await);
             }
             Ok::<(), StoreError>(())
         });
@@ -65,6 +77,20 @@ impl Engine {
         }
     }
 
+    /// Waits until something was counted, and then for more of it. False: the process is ending.
+    async fn something_gathered(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.tasks.shutdown().begun() => return false,
+            () = self.activity.begun() => {}
+        }
+        tokio::select! {
+            biased;
+            () = self.tasks.shutdown().begun() => false, // stopping writes what has gathered
+            () = self.clock.sleep(WRITE_ACTIVITY_EVERY) => true,
+        }
+    }
+
     /// Compares memory with the store: routing versions, what is due, what has to be cancelled.
     pub async fn reconcile_tick(self: &Arc<Self>) -> Result<(), StoreError> {
         self.directory.sync().await?;
@@ -96,6 +122,7 @@ impl Engine {
             .await?
             == CANCEL_DELIVERIES
         {}
+        self.activity.stirred(due.environment);
         Ok(())
     }
 
@@ -103,6 +130,9 @@ impl Engine {
     pub async fn prune_tick(self: &Arc<Self>) -> Result<(), StoreError> {
         let at = self.clock.now();
         while self.store.forget_keys(at, FORGET_KEYS).await? == FORGET_KEYS {}
+        let days = |days: u64| Duration::from_secs(days * 24 * 3_600);
+        let (audit, activity) = (at - days(AUDIT_DAYS), at - days(ACTIVITY_DAYS));
+        while self.store.forget_history(at, audit, activity, FORGET_HISTORY).await? >= FORGET_HISTORY {}
         for environment in self.store.environments().await? {
             self.prune(environment.id, at - environment.settings.retention()).await?;
         }

@@ -27,6 +27,10 @@ pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 pub const FOREIGN_ID_CHARS_MAX: usize = 128;
 /// Length of a webhook's URL.
 pub const URL_CHARS_MAX: usize = 2_048;
+/// Length of a host's name, and of each of its parts between dots: what name servers can hold.
+pub const HOST_CHARS_MAX: usize = 253;
+/// See [`HOST_CHARS_MAX`].
+pub const HOST_LABEL_CHARS_MAX: usize = 63;
 /// Length of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 256;
 /// How long an idempotency key is remembered.
@@ -95,6 +99,10 @@ pub const IDLE_CONNECTION_SECONDS: u64 = 60;
 pub const RETENTION_DAYS_DEFAULT: u32 = 30;
 /// Longest retention.
 pub const RETENTION_DAYS_MAX: u32 = 3_650;
+/// Days that entries of the audit log are kept.
+pub const AUDIT_DAYS: u64 = 400;
+/// Days that the counts behind the charts are kept: a week, and the day that is under way.
+pub const ACTIVITY_DAYS: u64 = 8;
 
 /// Rows of a page unless asked otherwise.
 pub const PAGE_ROWS_DEFAULT: usize = 50;

@@ -1,10 +1,8 @@
-//! Credentials and people.
+//! Credentials.
 
 use rusqlite::{Connection, params};
 use tidings_model::{Credential, CredentialId, EnvironmentId, Scopes};
-use tidings_store::{NameTaken, Person};
 
-use crate::codes::Code;
 use crate::environments;
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
@@ -70,42 +68,6 @@ pub(crate) fn delete(tx: &WriteTx<'_>, environment: EnvironmentId, id: &Credenti
         )?
         .execute(params![id.as_str(), environment])?;
     Ok(rows == 1)
-}
-
-/// Adds a person.
-pub(crate) fn create_person(tx: &WriteTx<'_>, person: &Person) -> Outcome<Result<(), NameTaken>> {
-    let rows = tx
-        .connection
-        .prepare_cached(
-            "-- credentials::create_person: unless the address is taken
-             INSERT INTO people (email, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (email) DO NOTHING",
-        )?
-        .execute(params![
-            person.email,
-            person.role.code(),
-            person.password_hash,
-            person.created_at.as_millis()
-        ])?;
-    Ok(if rows == 1 { Ok(()) } else { Err(NameTaken) })
-}
-
-/// All people, by creation.
-pub(crate) fn people(connection: &Connection) -> Outcome<Vec<Person>> {
-    connection
-        .prepare_cached(
-            "-- credentials::people: all
-             SELECT id, email, role, password_hash, created_at FROM people ORDER BY id",
-        )?
-        .query_and_then([], |row| {
-            let record = Record::new(row, "people", &["id"]);
-            Ok(Person {
-                email: record.get("email")?,
-                role: record.code("role")?,
-                password_hash: record.get("password_hash")?,
-                created_at: record.time("created_at")?,
-            })
-        })?
-        .collect()
 }
 
 const fn scopes_to_bits(scopes: Scopes) -> i64 {

@@ -80,6 +80,12 @@ pub(crate) fn change(
     Ok(Ok(Some(changed)))
 }
 
+/// What an environment holds.
+pub(crate) fn what_it_holds(connection: &Connection, id: EnvironmentId) -> Outcome<Option<EnvironmentHolds>> {
+    let row = short_id(connection, id)?;
+    row.map(|row| holds(connection, row)).transpose()
+}
+
 /// Deletes an environment: at once when it has no events, otherwise pruning finishes it.
 pub(crate) fn delete(tx: &mut WriteTx<'_>, id: EnvironmentId, force: bool) -> Outcome<Result<(), DeleteEnvironmentError>> {
     let Some(row) = short_id(tx.connection, id)? else {

@@ -106,6 +106,12 @@ impl FolderLock {
     }
 }
 
+/// Whether a process has the store of that folder open at this moment. A folder that cannot be looked into counts as free.
+pub fn is_in_use(folder: &Path) -> bool {
+    // Shared, so that those who only ask do not take each other for a server; it ends with this function.
+    File::open(folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Makes the folder when it is not there, for nobody else to read: events carry what customers do.
 fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();

@@ -18,8 +18,10 @@ mod event_types;
 mod events;
 mod fault;
 mod folder;
+mod history;
 mod lease;
 mod migrations;
+mod people;
 mod readers;
 mod record;
 mod settle;
@@ -30,5 +32,5 @@ mod webhooks;
 mod writer;
 
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
-pub use folder::OpenError;
+pub use folder::{OpenError, is_in_use};
 pub use store::{CommitFigures, SqliteOptions, SqliteStore};

@@ -32,6 +32,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "master_key",
         sql: include_str!("../migrations/0002_master_key.sql"),
     },
+    Migration {
+        name: "portal",
+        sql: include_str!("../migrations/0003_portal.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

@@ -6,13 +6,14 @@ use tidings_model::{
     Timestamp, Webhook, WebhookId,
 };
 use tidings_store::{
-    AppendRefusal, Appended, CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter,
-    DueBatch, DueWebhook, EnvironmentChange, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, Pruned,
-    ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
+    Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
+    CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange, Pruned, ReplaceWebhookError,
+    ResendError, Routing, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
-use crate::{append, credentials, deliveries, environments, event_types, events, lease, settle, upkeep, webhooks};
+use crate::{append, credentials, deliveries, environments, event_types, events, history, lease, people, settle, upkeep, webhooks};
 
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
 
@@ -44,6 +45,12 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| environments::copy(tx, from, to, at)).await
     }
 
+    async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError> {
+        self.readers
+            .run(move |connection| environments::what_it_holds(connection, id))
+            .await
+    }
+
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         let credential = credential.clone();
         self.writer.run(move |tx| credentials::create(tx, &credential)).await
@@ -60,11 +67,77 @@ impl Store for SqliteStore {
 
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken> {
         let person = person.clone();
-        self.writer.run(move |tx| credentials::create_person(tx, &person)).await
+        self.writer.run(move |tx| people::create(tx, &person)).await
     }
 
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
-        self.readers.run(credentials::people).await
+        self.readers.run(people::all).await
+    }
+
+    async fn change_person(&self, email: &str, change: &PersonChange) -> Answer<(), ChangePersonError> {
+        let (email, change) = (email.to_owned(), change.clone());
+        self.writer.run(move |tx| people::change(tx, &email, &change)).await
+    }
+
+    async fn delete_person(&self, email: &str) -> Answer<(), ChangePersonError> {
+        let email = email.to_owned();
+        self.writer.run(move |tx| people::delete(tx, &email)).await
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<bool, StoreError> {
+        let session = session.clone();
+        self.writer.run(move |tx| people::create_session(tx, &session)).await
+    }
+
+    async fn session(&self, id: SessionId, at: Timestamp) -> Result<Option<(Session, Person)>, StoreError> {
+        self.readers.run(move |connection| people::session_of(connection, id, at)).await
+    }
+
+    async fn touch_session(&self, id: SessionId, seen_at: Timestamp, ends_at: Timestamp) -> Result<(), StoreError> {
+        self.writer.run(move |tx| people::touch_session(tx, id, seen_at, ends_at)).await
+    }
+
+    async fn sessions(&self, email: Option<&str>, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let email = email.map(str::to_owned);
+        self.readers
+            .run(move |connection| people::sessions(connection, email.as_deref(), at))
+            .await
+    }
+
+    async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.writer.run(move |tx| people::delete_session(tx, id)).await
+    }
+
+    async fn end_sessions(&self, email: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
+        let email = email.to_owned();
+        self.writer.run(move |tx| people::end_sessions(tx, &email, keep)).await
+    }
+
+    async fn record_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let entry = entry.clone();
+        self.writer.run(move |tx| history::record_audit(tx, &entry)).await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: Page<u64>) -> Result<Vec<AuditRecord>, StoreError> {
+        let filter = filter.clone();
+        self.readers.run(move |connection| history::audit(connection, &filter, page)).await
+    }
+
+    async fn add_activity(&self, activity: Vec<Activity>) -> Result<(), StoreError> {
+        self.writer.run(move |tx| history::add_activity(tx, &activity)).await
+    }
+
+    async fn activity(
+        &self,
+        environment: EnvironmentId,
+        webhooks: &[WebhookId],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Activity>, StoreError> {
+        let webhooks = webhooks.to_vec();
+        self.readers
+            .run(move |connection| history::activity(connection, environment, &webhooks, from, until))
+            .await
     }
 
     async fn create_event_type(&self, environment: EnvironmentId, event_type: &CustomEventType) -> Answer<(), CreateEventTypeError> {
@@ -182,6 +255,18 @@ impl Store for SqliteStore {
 
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.writer.run(move |tx| upkeep::forget_keys(tx, at, limit)).await
+    }
+
+    async fn forget_history(
+        &self,
+        at: Timestamp,
+        audit_before: Timestamp,
+        activity_before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.writer
+            .run(move |tx| history::forget(tx, at, audit_before, activity_before, limit))
+            .await
     }
 
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {

@@ -66,6 +66,7 @@ pub(crate) fn list(
                AND (?3 IS NULL OR w.tenant = ?3)
                AND (?4 IS NULL OR instr(lower(w.name), ?4) > 0 OR instr(lower(w.url), ?4) > 0)
                AND (?5 IS NULL OR (w.disabled_at IS NULL) = ?5)
+               AND (NOT ?8 OR w.disabled_why IN (1, 2) OR h.failing_since IS NOT NULL)
              ORDER BY w.id DESC LIMIT ?6 OFFSET ?7",
         )?
         .query_and_then(
@@ -77,6 +78,7 @@ pub(crate) fn list(
                 filter.active,
                 sql_count(page.limit),
                 sql_count(page.skip),
+                filter.in_trouble,
             ],
             |row| with_health(row, environment),
         )?

@@ -113,6 +113,8 @@ pub struct WebhookFilter {
     pub search: Option<String>,
     /// Only the active, or only the disabled.
     pub active: Option<bool>,
+    /// Only those that need somebody: failing since some time, or disabled by the engine.
+    pub in_trouble: bool,
 }
 
 /// A webhook and how it has been doing.
@@ -137,37 +139,4 @@ pub struct Routing {
     pub event_types: Vec<CustomEventType>,
     /// Its webhooks, the disabled ones too, the deleted ones not, by id.
     pub webhooks: Vec<Webhook>,
-}
-
-/// What a person may do in the portal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PersonRole {
-    /// Everything, people included.
-    Owner,
-    /// Everything but people.
-    Admin,
-    /// Looking.
-    Viewer,
-}
-
-/// Somebody who may sign in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Their address, in lower case, unique.
-    pub email: String,
-    /// What they may do.
-    pub role: PersonRole,
-    /// Their password as an argon2 hash string.
-    pub password_hash: String,
-    /// When they were added.
-    pub created_at: Timestamp,
-}
-
-impl std::fmt::Debug for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Person")
-            .field("email", &self.email)
-            .field("role", &self.role)
-            .finish_non_exhaustive()
-    }
 }

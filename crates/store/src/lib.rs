@@ -4,6 +4,7 @@
 //!
 //! Never knows: a driver, SQL, or what time it is: every verb is told.
 
+mod activity;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -12,11 +13,13 @@ mod error;
 mod event_id;
 mod log;
 mod memory;
+mod people;
 mod verbs;
 
+pub use activity::{Activity, ActivityCounts};
 pub use config::{
     CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
-    Person, PersonRole, ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
+    ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
 };
 pub use delivery::{
     AppendRefusal, Appended, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled,
@@ -26,4 +29,5 @@ pub use error::StoreError;
 pub use event_id::EventIdSequence;
 pub use log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
 pub use memory::MemStore;
+pub use people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, PersonRole, Session, SessionId};
 pub use verbs::Store;

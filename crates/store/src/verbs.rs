@@ -6,13 +6,15 @@ use tidings_model::{
     Timestamp, Webhook, WebhookId,
 };
 
+use crate::activity::Activity;
 use crate::config::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, MasterKeyId, NameTaken, Person,
+    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
     ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
 };
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
 use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
+use crate::people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, Session, SessionId};
 
 /// What a verb answers: it could not be done at all, or it was refused for a reason of its own, or it was done.
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
@@ -42,6 +44,9 @@ pub trait Store: Send + Sync {
     /// Copied event types were made `at`; keys that `to` has already stay as they are. `None`: one of the two does not exist.
     async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError>;
 
+    /// What an environment holds. `None`: there is no such environment.
+    async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError>;
+
     // Credentials and people.
 
     /// Adds a credential; its environment exists.
@@ -54,6 +59,43 @@ pub trait Store: Send + Sync {
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken>;
     /// All people, in the order in which they were added.
     async fn people(&self) -> Result<Vec<Person>, StoreError>;
+    /// Changes a person. The last owner who has chosen a password keeps the role.
+    async fn change_person(&self, email: &str, change: &PersonChange) -> Answer<(), ChangePersonError>;
+    /// Removes a person and ends their sessions. The last owner who has chosen a password stays.
+    async fn delete_person(&self, email: &str) -> Answer<(), ChangePersonError>;
+
+    // Sessions and the audit log.
+
+    /// Adds a session. False: nobody has that address.
+    async fn create_session(&self, session: &Session) -> Result<bool, StoreError>;
+    /// A session that has not ended `at` (it ends at `ends_at`), and whose it is.
+    async fn session(&self, id: SessionId, at: Timestamp) -> Result<Option<(Session, Person)>, StoreError>;
+    /// Notes that a session was seen, and when it ends by itself from now on. Nothing happens to one that is gone or had ended by `seen_at`.
+    async fn touch_session(&self, id: SessionId, seen_at: Timestamp, ends_at: Timestamp) -> Result<(), StoreError>;
+    /// Sessions that have not ended `at`, newest first (then by id), of one person or of all.
+    async fn sessions(&self, email: Option<&str>, at: Timestamp) -> Result<Vec<Session>, StoreError>;
+    /// Ends a session. False: there is none, also none that had ended and was not forgotten yet.
+    async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError>;
+    /// Ends all sessions of a person but that one, and says how many, those included that had ended and were not forgotten yet.
+    async fn end_sessions(&self, email: &str, keep: Option<SessionId>) -> Result<usize, StoreError>;
+    /// Adds an entry to the audit log.
+    async fn record_audit(&self, entry: &AuditEntry) -> Result<(), StoreError>;
+    /// Entries of the audit log, newest first: by number, descending. Numbers are never given out twice.
+    async fn audit(&self, filter: &AuditFilter, page: Page<u64>) -> Result<Vec<AuditRecord>, StoreError>;
+
+    // Activity.
+
+    /// Adds counts to what was counted before in the same spans. Those of environments that do not exist are passed over.
+    async fn add_activity(&self, activity: Vec<Activity>) -> Result<(), StoreError>;
+    /// What was counted in spans that begin at `from` or later and before `until`: of the environment as a whole when `webhooks` is empty, else of
+    /// each of those webhooks, once. By time, then by webhook.
+    async fn activity(
+        &self,
+        environment: EnvironmentId,
+        webhooks: &[WebhookId],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Activity>, StoreError>;
 
     // Event types.
 
@@ -149,6 +191,15 @@ pub trait Store: Send + Sync {
     async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError>;
     /// Forgets at most `limit` idempotency keys that have expired `at`, whichever, and says how many.
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Forgets at most `limit` each of the sessions that have ended `at`, of the audit entries made before `audit_before`, and of the activity of spans
+    /// that began before `activity_before`; says how many of all.
+    async fn forget_history(
+        &self,
+        at: Timestamp,
+        audit_before: Timestamp,
+        activity_before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError>;
     /// Environments that were deleted by force and still have events to prune.
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;
     /// Figures for the metrics.

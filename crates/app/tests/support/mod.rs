@@ -49,7 +49,9 @@ impl Transport for Network {
 }
 
 pub(crate) struct World {
-    pub(crate) app: App,
+    pub(crate) app: Arc<App>,
+    /// Where the application's long work runs.
+    pub(crate) tasks: TaskSet,
     pub(crate) store: Arc<MemStore>,
     pub(crate) clock: ManualClock,
     pub(crate) network: Arc<Network>,
@@ -61,7 +63,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = ManualClock::at(Timestamp::from_seconds(1_700_000_000));
         let store = Arc::new(MemStore::new());
-        let app = app(&store, &clock, &Arc::default()).await.0;
+        let app = app(&store, &clock, &Arc::default(), &TaskSet::new(Shutdown::new())).await;
         let given = Bootstrap {
             client_id: Some(CLIENT_ID.to_owned()),
             client_secret: Some(CLIENT_SECRET.to_owned()),
@@ -69,10 +71,12 @@ impl World {
         };
         app.bootstrap(&given).await.unwrap().unwrap();
         let network = Arc::new(Network::default());
-        let (app, _) = self::app(&store, &clock, &network).await;
+        let tasks = TaskSet::new(Shutdown::new());
+        let app = Arc::new(self::app(&store, &clock, &network, &tasks).await);
         let operator = app.authenticate_basic(CLIENT_ID, CLIENT_SECRET).unwrap();
         Self {
             app,
+            tasks,
             store,
             clock,
             network,
@@ -112,7 +116,7 @@ pub(crate) fn draft() -> WebhookDraft {
     }
 }
 
-async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>) -> (App, Arc<Engine>) {
+async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, tasks: &TaskSet) -> App {
     let master_key = MasterKey::from_bytes([9; 32]);
     let vault = Arc::new(Vault::new(&master_key, &[]));
     let entropy = Arc::new(SeededEntropy::new(store.environments().await.unwrap().len() as u64));
@@ -129,12 +133,13 @@ async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>)
     .unwrap();
     let parts = AppParts {
         store: store.clone(),
-        engine: Arc::clone(&engine),
+        engine,
         vault,
         master_key,
         clock: Arc::new(clock.clone()),
         entropy,
+        tasks: tasks.clone(),
         payload_bytes_max: 1_024,
     };
-    (App::new(parts).await.unwrap(), engine)
+    App::new(parts).await.unwrap()
 }

@@ -297,3 +297,36 @@ pub async fn a_copy_takes_settings_and_event_types_alone(store: &Arc<dyn Store>)
     );
     assert_eq!(store.copy_environment(environment_id(9), to.environment, at(6)).await.done(), None);
 }
+
+/// What an environment holds is what would keep it from being deleted.
+pub async fn what_an_environment_holds_is_told(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let other = world.beside(2).await;
+    let holds = async |id| store.environment_holds(id).await.done();
+    assert_eq!(holds(world.environment).await, Some(EnvironmentHolds::default()));
+
+    let (webhook, gone) = (world.webhook(1).await, world.webhook(2).await);
+    store.delete_webhook(world.environment, gone, at(1)).await.done();
+    store.create_credential(&credential(1, world.environment)).await.done();
+    for key in ["order.paid", "order.sent"] {
+        store.create_event_type(world.environment, &event_type(key)).await.done().done();
+    }
+    for _ in 0..3 {
+        world.publish(at(1), &[webhook]).await;
+    }
+    let held = EnvironmentHolds {
+        webhooks: 1,
+        event_types: 2,
+        credentials: 1,
+        events: 3,
+    };
+    assert_eq!(holds(world.environment).await, Some(held));
+    assert_eq!(holds(other.environment).await, Some(EnvironmentHolds::default()));
+
+    let event = world.event(at(1), &[]).await;
+    store.append(vec![event; 1_000]).await.done();
+    assert_eq!(holds(world.environment).await.done().events, 1_000);
+    store.delete_environment(world.environment, true).await.done().done();
+    assert_eq!(holds(world.environment).await, None);
+    assert_eq!(holds(environment_id(9)).await, None);
+}

@@ -17,8 +17,10 @@
 //! }
 //! ```
 
+pub mod activity;
 mod agreement;
 pub mod append;
+pub mod audit;
 pub mod cancel;
 pub mod deliveries;
 pub mod environments;
@@ -31,6 +33,7 @@ pub mod people;
 pub mod races;
 pub mod resend;
 pub mod routing;
+pub mod sessions;
 pub mod settle;
 mod suite;
 pub mod upkeep;

@@ -5,7 +5,33 @@ use std::sync::Arc;
 use tidings_model::{Credential, Scopes};
 
 use super::world::{Done, World, at, credential};
-use crate::{NameTaken, Person, PersonRole, Store};
+use crate::{ChangePersonError, NameTaken, Person, PersonChange, PersonRole, Store};
+
+/// Somebody who has chosen a password.
+pub(super) fn person(email: &str, role: PersonRole) -> Person {
+    Person {
+        email: email.to_owned(),
+        role,
+        password_hash: format!("$argon2id$v=19$m=19456,t=2,p=1$salt${email}"),
+        created_at: at(5),
+    }
+}
+
+/// Somebody who was invited and has not chosen a password.
+fn invited(email: &str, role: PersonRole) -> Person {
+    Person {
+        password_hash: String::new(),
+        ..person(email, role)
+    }
+}
+
+/// The change of a role.
+fn into(role: PersonRole) -> PersonChange {
+    PersonChange {
+        role: Some(role),
+        ..PersonChange::default()
+    }
+}
 
 /// The id of the first master key stays, whatever is said later.
 pub async fn the_first_master_key_is_kept(store: &Arc<dyn Store>) {
@@ -58,12 +84,6 @@ pub async fn a_credential_is_revoked_once_and_in_its_environment(store: &Arc<dyn
 
 /// People come back whole, in the order in which they were added, each address once.
 pub async fn people_have_an_address_of_their_own(store: &Arc<dyn Store>) {
-    let person = |email: &str, role| Person {
-        email: email.to_owned(),
-        role,
-        password_hash: format!("$argon2id$v=19$m=19456,t=2,p=1$salt${email}"),
-        created_at: at(5),
-    };
     let added = [
         person("zoe@example.com", PersonRole::Owner),
         person("adam@example.com", PersonRole::Admin),
@@ -77,4 +97,91 @@ pub async fn people_have_an_address_of_their_own(store: &Arc<dyn Store>) {
         Err(NameTaken)
     );
     assert!(store.people().await.done() == added, "they are not what was added");
+}
+
+/// A change leaves alone what it does not name, and everybody else.
+pub async fn a_person_is_changed_in_what_is_given(store: &Arc<dyn Store>) {
+    let mut people = [
+        person("zoe@example.com", PersonRole::Owner),
+        invited("adam@example.com", PersonRole::Viewer),
+    ];
+    for person in &people {
+        store.create_person(person).await.done().done();
+    }
+    let change = async |change: &PersonChange| store.change_person("adam@example.com", change).await.done();
+    assert_eq!(change(&PersonChange::default()).await, Ok(()));
+    assert!(store.people().await.done() == people, "nothing was to change");
+
+    assert_eq!(change(&into(PersonRole::Admin)).await, Ok(()));
+    people[1].role = PersonRole::Admin;
+    assert!(store.people().await.done() == people, "the role was to change");
+
+    let hash = PersonChange {
+        role: None,
+        password_hash: Some("$argon2id$other".to_owned()),
+    };
+    assert_eq!(change(&hash).await, Ok(()));
+    people[1].password_hash = "$argon2id$other".to_owned();
+    assert!(store.people().await.done() == people, "the password was to change");
+
+    let unknown = store.change_person("nobody@example.com", &into(PersonRole::Owner)).await.done();
+    assert_eq!(unknown, Err(ChangePersonError::NotFound));
+    assert!(store.people().await.done() == people, "nobody was to change");
+}
+
+/// The last owner who has chosen a password can neither become something else nor go, and loses nothing by the attempt. An owner who was only invited
+/// is none who could take over, and may go.
+pub async fn the_last_owner_stays_one(store: &Arc<dyn Store>) {
+    let (zoe, adam, mia) = ("zoe@example.com", "adam@example.com", "mia@example.com");
+    let people = [
+        person(zoe, PersonRole::Owner),
+        invited(adam, PersonRole::Owner),
+        person(mia, PersonRole::Admin),
+    ];
+    for person in &people {
+        store.create_person(person).await.done().done();
+    }
+    let with_password = PersonChange {
+        role: Some(PersonRole::Viewer),
+        password_hash: Some("$argon2id$other".to_owned()),
+    };
+    for change in [into(PersonRole::Admin), with_password] {
+        assert_eq!(store.change_person(zoe, &change).await.done(), Err(ChangePersonError::LastOwner));
+    }
+    assert_eq!(store.delete_person(zoe).await.done(), Err(ChangePersonError::LastOwner));
+    assert!(store.people().await.done() == people, "nobody was to change");
+    assert_eq!(store.change_person(zoe, &into(PersonRole::Owner)).await.done(), Ok(()));
+    assert_eq!(store.change_person(adam, &into(PersonRole::Viewer)).await.done(), Ok(()));
+    assert_eq!(store.change_person(adam, &into(PersonRole::Owner)).await.done(), Ok(()));
+
+    let chosen = PersonChange {
+        role: None,
+        password_hash: Some("$argon2id$chosen".to_owned()),
+    };
+    assert_eq!(store.change_person(adam, &chosen).await.done(), Ok(()));
+    assert_eq!(
+        store.change_person(zoe, &into(PersonRole::Admin)).await.done(),
+        Ok(()),
+        "there is another now"
+    );
+    assert_eq!(store.delete_person(adam).await.done(), Err(ChangePersonError::LastOwner));
+    assert_eq!(store.change_person(mia, &into(PersonRole::Owner)).await.done(), Ok(()));
+    assert_eq!(store.delete_person(adam).await.done(), Ok(()));
+}
+
+/// A person is removed once; the address is free then, and whoever takes it comes last.
+pub async fn a_person_is_removed_once(store: &Arc<dyn Store>) {
+    let (zoe, adam, mia) = (
+        person("zoe@example.com", PersonRole::Owner),
+        invited("adam@example.com", PersonRole::Owner),
+        person("mia@example.com", PersonRole::Viewer),
+    );
+    for person in [&zoe, &adam, &mia] {
+        store.create_person(person).await.done().done();
+    }
+    assert_eq!(store.delete_person(&adam.email).await.done(), Ok(()));
+    assert_eq!(store.delete_person(&adam.email).await.done(), Err(ChangePersonError::NotFound));
+    assert!(store.people().await.done() == [zoe.clone(), mia.clone()], "one was to go");
+    store.create_person(&adam).await.done().done();
+    assert!(store.people().await.done() == [zoe, mia, adam], "one was to come");
 }

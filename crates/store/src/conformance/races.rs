@@ -7,8 +7,11 @@ use std::sync::Arc;
 use tidings_model::{CancelReason, DeliveryState, Verdict, Webhook};
 use tokio::task::JoinSet;
 
+use super::people::person;
 use super::world::{Done, LEASE, World, at, idempotency, nth, settlement, webhook};
-use crate::{AppendRefusal, DeliveryFilter, EventFilter, NewEvent, Page, Settled, Start, Store};
+use crate::{
+    AppendRefusal, ChangePersonError, DeliveryFilter, EventFilter, NewEvent, Page, PersonChange, PersonRole, Settled, Start, Store,
+};
 
 /// Writers at once.
 const WRITERS: usize = 16;
@@ -147,4 +150,30 @@ pub async fn no_append_gets_past_a_new_webhook(store: &Arc<dyn Store>) {
             assert!(stale || (!created && answer.is_ok()), "{answer:?}");
         }
     }
+}
+
+/// Of many owners who are removed or become something else at once, one stays.
+pub async fn one_of_many_owners_stays(store: &Arc<dyn Store>) {
+    let email = |writer: usize| format!("{writer}@example.com");
+    for writer in 0..WRITERS {
+        store.create_person(&person(&email(writer), PersonRole::Owner)).await.done().done();
+    }
+    let answers = at_once(|writer| {
+        let (store, email) = (Arc::clone(store), email(writer));
+        let demoted = PersonChange {
+            role: Some(PersonRole::Viewer),
+            ..PersonChange::default()
+        };
+        async move {
+            match writer % 2 {
+                0 => store.delete_person(&email).await.done(),
+                _ => store.change_person(&email, &demoted).await.done(),
+            }
+        }
+    })
+    .await;
+    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused, [ChangePersonError::LastOwner]);
+    let people = store.people().await.done();
+    assert_eq!(people.iter().filter(|person| person.role == PersonRole::Owner).count(), 1);
 }

@@ -16,12 +16,39 @@ macro_rules! conformance_suite {
                 force_deletes_what_is_configured_at_once
                 the_events_of_a_deleted_environment_go_by_pruning
                 a_copy_takes_settings_and_event_types_alone
+                what_an_environment_holds_is_told
             }
             people {
                 the_first_master_key_is_kept
                 credentials_come_in_the_order_in_which_they_were_added
                 a_credential_is_revoked_once_and_in_its_environment
                 people_have_an_address_of_their_own
+                a_person_is_changed_in_what_is_given
+                the_last_owner_stays_one
+                a_person_is_removed_once
+            }
+            sessions {
+                a_session_comes_back_whole_with_its_person
+                a_session_is_over_when_it_ends
+                a_session_that_is_seen_ends_later
+                sessions_are_listed_newest_first
+                a_session_is_ended_once
+                all_sessions_of_a_person_are_ended_but_one
+                who_is_removed_is_signed_out
+            }
+            audit {
+                entries_come_back_whole_newest_first
+                entries_are_listed_by_pages
+                entries_are_narrowed_by_environment_actor_and_action
+                numbers_of_forgotten_entries_are_not_given_out_again
+                entries_outlive_their_environment
+            }
+            activity {
+                counts_of_a_span_add_up
+                a_range_holds_the_spans_that_begin_in_it
+                activity_of_webhooks_comes_by_time_and_webhook
+                activity_of_unknown_environments_is_passed_over
+                old_spans_are_forgotten
             }
             event_types {
                 event_types_come_by_key
@@ -33,6 +60,7 @@ macro_rules! conformance_suite {
                 a_webhook_exists_in_its_environment_alone
                 webhooks_are_listed_newest_first_by_pages
                 webhooks_are_narrowed_by_tenant_state_and_text
+                webhooks_in_trouble_are_those_that_need_somebody
                 a_webhook_is_replaced_by_who_read_it_last
                 health_starts_anew_when_a_webhook_becomes_active
                 a_webhook_is_disabled_once
@@ -114,6 +142,7 @@ macro_rules! conformance_suite {
                 what_is_pending_is_not_pruned
                 a_pruned_event_takes_its_deliveries_along
                 expired_keys_are_forgotten
+                history_is_forgotten_up_to_a_limit_of_each_kind
                 figures_count_what_is_pending_and_overdue
             }
             races {
@@ -123,6 +152,7 @@ macro_rules! conformance_suite {
                 one_of_many_finishes_a_delivery
                 one_of_many_replaces_what_all_have_read
                 no_append_gets_past_a_new_webhook
+                one_of_many_owners_stays
             }
         }
     };

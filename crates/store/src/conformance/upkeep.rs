@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use tidings_model::{EventId, Verdict};
 
+use super::people::person;
 use super::world::{Done, LEASE, World, at, at_ms, environment_id, idempotency, nth, settlement};
-use crate::{DeliveryFilter, EventFilter, NewEvent, Page, Pruned, Start, Store, StoreStats};
+use crate::{
+    Activity, ActivityCounts, AuditEntry, AuditFilter, DeliveryFilter, EventFilter, NewEvent, Page, PersonRole, Pruned, Session, SessionId,
+    Start, Store, StoreStats,
+};
 
 async fn left(world: &World) -> Vec<EventId> {
     let events = world
@@ -138,6 +142,69 @@ pub async fn expired_keys_are_forgotten(store: &Arc<dyn Store>) {
     };
     assert!(!world.append(again).await.fresh, "a key that had not expired was forgotten");
     assert_eq!(forget(at(30), 10).await, 1, "a repetition does not keep a key alive");
+}
+
+/// Of sessions, audit entries and activity, each has its own time and at most the limit goes; the answer counts all of them.
+pub async fn history_is_forgotten_up_to_a_limit_of_each_kind(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    store
+        .create_person(&person("zoe@example.com", PersonRole::Owner))
+        .await
+        .done()
+        .done();
+    for number in 1..=3_u8 {
+        let seconds = i64::from(number);
+        let session = Session {
+            id: SessionId([number; 32]),
+            email: "zoe@example.com".to_owned(),
+            created_at: at(0),
+            seen_at: at(0),
+            ends_at: at(seconds),
+            agent: String::new(),
+            address: String::new(),
+        };
+        assert!(store.create_session(&session).await.done());
+        let entry = AuditEntry {
+            at: at(seconds),
+            actor: String::new(),
+            action: String::new(),
+            environment: None,
+            target: String::new(),
+            detail: String::new(),
+        };
+        store.record_audit(&entry).await.done();
+        let span = Activity {
+            environment: world.environment,
+            webhook: None,
+            from: at(seconds),
+            counts: ActivityCounts::default(),
+        };
+        store.add_activity(vec![span]).await.done();
+    }
+    let left = async || {
+        (
+            store.sessions(None, at(0)).await.done().len(),
+            store.audit(&AuditFilter::default(), Page::first(10)).await.done().len(),
+            store.activity(world.environment, &[], at(0), at(9)).await.done().len(),
+        )
+    };
+    let forget = async |at, audit, activity, limit| store.forget_history(at, audit, activity, limit).await.done();
+    assert_eq!(
+        forget(at_ms(999), at(1), at(1), 10).await,
+        0,
+        "an end is over at its time, the others are as old as theirs"
+    );
+    assert_eq!(forget(at(1), at(0), at(0), 10).await, 1);
+    assert_eq!(left().await, (2, 3, 3));
+    assert_eq!(forget(at(0), at_ms(1_001), at(0), 10).await, 1);
+    assert_eq!(left().await, (2, 2, 3));
+    assert_eq!(forget(at(0), at(0), at_ms(1_001), 10).await, 1);
+    assert_eq!(left().await, (2, 2, 2));
+    assert_eq!(forget(at(9), at(9), at(9), 0).await, 0);
+    assert_eq!(forget(at(9), at(9), at(9), 1).await, 3);
+    assert_eq!(left().await, (1, 1, 1));
+    assert_eq!(forget(at(9), at(9), at(9), 10).await, 3);
+    assert_eq!(left().await, (0, 0, 0));
 }
 
 /// What is pending is counted, and how much of it could have been leased for ten seconds or more.

@@ -177,6 +177,7 @@ pub async fn webhooks_are_narrowed_by_tenant_state_and_text(store: &Arc<dyn Stor
         tenant: Some(tenant("rival")),
         search: Some("off".to_owned()),
         active: Some(active),
+        in_trouble: false,
     };
     assert_eq!(listed(&world, &all_three(false), Page::first(10)).await, [rival]);
     assert_eq!(listed(&world, &all_three(true), Page::first(10)).await, []);
@@ -301,4 +302,42 @@ pub async fn a_deleted_webhook_does_not_exist(store: &Arc<dyn Store>) {
         Err(ReplaceWebhookError::NotFound)
     );
     assert!(!store.disable_webhook(id, DisableReason::Gone, at(7)).await.done());
+}
+
+/// Those that need somebody: failing since some time, or disabled by the engine; not those that their owner disabled, nor those that are well again.
+pub async fn webhooks_in_trouble_are_those_that_need_somebody(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    world.webhook(1).await; // never used
+    let [failing, recovered] = [world.webhook(2).await, world.webhook(3).await];
+    for (id, verdicts) in [
+        (failing, [Verdict::Delivered, Verdict::Exhausted]),
+        (recovered, [Verdict::Exhausted, Verdict::Delivered]),
+    ] {
+        for (verdict, seconds) in verdicts.into_iter().zip(1..) {
+            world.publish(at(seconds), &[id]).await;
+            world.attempt(id, verdict, at(seconds)).await;
+        }
+    }
+    let mut off = Vec::new();
+    for (number, why) in [(4, DisableReason::Operator), (5, DisableReason::Gone), (6, DisableReason::Failing)] {
+        let id = world.webhook(number).await;
+        assert!(store.disable_webhook(id, why, at(9)).await.done());
+        off.push(id);
+    }
+    let [_, gone, given_up] = off[..] else {
+        unreachable!("three were disabled")
+    };
+    let in_trouble = WebhookFilter {
+        in_trouble: true,
+        ..WebhookFilter::default()
+    };
+    assert_eq!(listed(&world, &in_trouble, Page::first(10)).await, [given_up, gone, failing]);
+    assert_eq!(listed(&world, &in_trouble, page(Some(given_up), 1, 10)).await, [failing]);
+    let active = WebhookFilter {
+        active: Some(true),
+        ..in_trouble.clone()
+    };
+    assert_eq!(listed(&world, &active, Page::first(10)).await, [failing]);
+    assert!(store.delete_webhook(world.environment, gone, at(10)).await.done());
+    assert_eq!(listed(&world, &in_trouble, Page::first(10)).await, [given_up, failing]);
 }

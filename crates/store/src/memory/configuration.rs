@@ -1,4 +1,4 @@
-//! Environments, their event types and credentials, people, routing.
+//! Environments, their event types and credentials, routing.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -7,8 +7,7 @@ use tidings_model::{CredentialId, Environment, EnvironmentId, EventKey, Timestam
 
 use super::State;
 use crate::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Person,
-    Routing,
+    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Routing,
 };
 
 /// Events are counted up to here when an environment is to be deleted.
@@ -72,7 +71,7 @@ impl State {
         }))
     }
 
-    fn holds(&self, row: &EnvironmentRow) -> EnvironmentHolds {
+    pub(super) fn holds(&self, row: &EnvironmentRow) -> EnvironmentHolds {
         let id = row.environment.id;
         EnvironmentHolds {
             webhooks: self.webhooks.values().filter(|held| held.webhook.environment == id).count() as u64,
@@ -129,14 +128,6 @@ impl State {
         self.credentials
             .retain(|credential| credential.environment != environment || credential.id != *id);
         self.credentials.len() < before
-    }
-
-    pub(super) fn create_person(&mut self, person: &Person) -> Result<(), NameTaken> {
-        if self.people.iter().any(|have| have.email == person.email) {
-            return Err(NameTaken);
-        }
-        self.people.push(person.clone());
-        Ok(())
     }
 
     pub(super) fn create_event_type(&mut self, id: EnvironmentId, event_type: &CustomEventType) -> Result<(), CreateEventTypeError> {

@@ -4,7 +4,9 @@
 //! Owns: the meaning of every verb, as short as it can be said. Never knows: a driver, or what time it is.
 
 mod configuration;
+mod history;
 mod log;
+mod people;
 mod road;
 mod upkeep;
 mod webhooks;
@@ -19,10 +21,11 @@ use tidings_model::{
 };
 
 use crate::{
-    AppendRefusal, Appended, CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter,
-    DueBatch, DueWebhook, EnvironmentChange, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page,
-    Person, Pruned, ReplaceWebhookError, ResendError, Routing, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
-    WebhookWithHealth,
+    Activity, ActivityCounts, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
+    CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
+    EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange,
+    Pruned, ReplaceWebhookError, ResendError, Routing, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats,
+    WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -56,6 +59,11 @@ struct State {
     environments: Vec<configuration::EnvironmentRow>,
     credentials: Vec<Credential>,
     people: Vec<Person>,
+    sessions: BTreeMap<SessionId, Session>,
+    audit: Vec<AuditRecord>,
+    /// Numbers of the audit log that were given out.
+    audited: u64,
+    activity: BTreeMap<history::ActivityKey, ActivityCounts>,
     webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
     /// The tenants of webhooks that were deleted, for those who read the log.
     former_owners: BTreeMap<WebhookId, Option<TenantId>>,
@@ -94,6 +102,11 @@ impl Store for MemStore {
         Ok(self.state().copy_environment(from, to, at))
     }
 
+    async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError> {
+        let state = self.state();
+        Ok(state.environment(id).map(|row| state.holds(row)))
+    }
+
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         self.state().credentials.push(credential.clone());
         Ok(())
@@ -113,6 +126,63 @@ impl Store for MemStore {
 
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
         Ok(self.state().people.clone())
+    }
+
+    async fn change_person(&self, email: &str, change: &PersonChange) -> Result<Result<(), ChangePersonError>, StoreError> {
+        Ok(self.state().change_person(email, change))
+    }
+
+    async fn delete_person(&self, email: &str) -> Result<Result<(), ChangePersonError>, StoreError> {
+        Ok(self.state().delete_person(email))
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<bool, StoreError> {
+        Ok(self.state().create_session(session))
+    }
+
+    async fn session(&self, id: SessionId, at: Timestamp) -> Result<Option<(Session, Person)>, StoreError> {
+        Ok(self.state().session(id, at))
+    }
+
+    async fn touch_session(&self, id: SessionId, seen_at: Timestamp, ends_at: Timestamp) -> Result<(), StoreError> {
+        self.state().touch_session(id, seen_at, ends_at);
+        Ok(())
+    }
+
+    async fn sessions(&self, email: Option<&str>, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        Ok(self.state().sessions(email, at))
+    }
+
+    async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        Ok(self.state().sessions.remove(&id).is_some())
+    }
+
+    async fn end_sessions(&self, email: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
+        Ok(self.state().end_sessions(email, keep))
+    }
+
+    async fn record_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.state().record_audit(entry);
+        Ok(())
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: Page<u64>) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(self.state().audit(filter, &page))
+    }
+
+    async fn add_activity(&self, activity: Vec<Activity>) -> Result<(), StoreError> {
+        self.state().add_activity(&activity);
+        Ok(())
+    }
+
+    async fn activity(
+        &self,
+        environment: EnvironmentId,
+        webhooks: &[WebhookId],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Activity>, StoreError> {
+        Ok(self.state().activity(environment, webhooks, &(from..until)))
     }
 
     async fn create_event_type(
@@ -231,6 +301,16 @@ impl Store for MemStore {
 
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
         Ok(self.state().forget_keys(at, limit))
+    }
+
+    async fn forget_history(
+        &self,
+        at: Timestamp,
+        audit_before: Timestamp,
+        activity_before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        Ok(self.state().forget_history(at, audit_before, activity_before, limit))
     }
 
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {

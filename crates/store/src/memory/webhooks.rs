@@ -38,7 +38,7 @@ impl State {
             .webhooks
             .values()
             .rev()
-            .filter(|held| held.webhook.environment == environment && admits(filter, &held.webhook));
+            .filter(|held| held.webhook.environment == environment && admits(filter, held));
         page_of(admitted.map(|held| (held.webhook.id, held)), page).cloned().collect()
     }
 
@@ -94,7 +94,15 @@ impl State {
     }
 }
 
-fn admits(filter: &WebhookFilter, webhook: &Webhook) -> bool {
+fn admits(filter: &WebhookFilter, held: &WebhookWithHealth) -> bool {
+    let webhook = &held.webhook;
+    let disabled_by_engine = matches!(
+        webhook.state,
+        WebhookState::Disabled {
+            why: DisableReason::Gone | DisableReason::Failing,
+            ..
+        }
+    );
     let contains = |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
     filter.tenant.as_ref().is_none_or(|tenant| webhook.tenant.as_ref() == Some(tenant))
         && filter
@@ -102,4 +110,5 @@ fn admits(filter: &WebhookFilter, webhook: &Webhook) -> bool {
             .as_ref()
             .is_none_or(|part| contains(&webhook.name, part) || contains(&webhook.url, part))
         && filter.active.is_none_or(|active| webhook.state.is_active() == active)
+        && (!filter.in_trouble || disabled_by_engine || held.health.failing_since.is_some())
 }

@@ -86,6 +86,7 @@ impl Actor {
                     tenant: tenant.map(tenant_id),
                     search,
                     active: *active,
+                    in_trouble: false,
                 };
                 let before = part.before.and_then(|(slot, _)| *self.webhooks.get(slot)?);
                 let page = Page {

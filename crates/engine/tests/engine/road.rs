@@ -1,15 +1,12 @@
 //! The road of an event, from accepting it to the attempt in the log.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::time::Duration;
 
-use support::{Does, World};
 use tidings_model::delivery::StatusFilter;
 use tidings_model::{CancelReason, DeliveryState, DisableReason, FailureKind, Verdict, WebhookState};
 use tidings_store::{Page, Store, WebhookFilter};
+
+use crate::support::{Does, START, World};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -163,7 +160,7 @@ async fn what_waits_for_a_deleted_webhook_is_cancelled_and_never_sent() {
 
     world
         .store
-        .delete_webhook(world.environment, webhook, support::START)
+        .delete_webhook(world.environment, webhook, START)
         .await
         .unwrap();
     world.engine.changed(world.environment).await.unwrap();

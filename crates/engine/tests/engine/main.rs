@@ -1,0 +1,7 @@
+//! The engine, from the outside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod activity;
+mod road;
+mod support;
