@@ -15,13 +15,14 @@ use crate::commands::events::Events;
 use crate::commands::test::Test;
 use crate::commands::webhooks::Webhooks;
 use crate::config::{Flags, Serve};
+use crate::failure::STATUSES;
 
 /// Self-hosted webhooks in one binary.
 ///
 /// `tidings serve` runs a server. The other commands ask one: a server on this machine is found through its data folder, any other through
 /// TIDINGS_URL, TIDINGS_CLIENT_ID and TIDINGS_CLIENT_SECRET. Data goes to standard output, talk to standard error.
 #[derive(Parser)]
-#[command(name = "tidings", version, propagate_version = false, max_term_width = 110, after_help = FIRST_STEPS)]
+#[command(name = "tidings", version, propagate_version = false, max_term_width = 110, after_help = format!("{FIRST_STEPS}\n\n{STATUSES}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -36,14 +37,7 @@ First steps:
   tidings webhooks create --url http://127.0.0.1:9000/ \\
     --event-key 'User Management.*' --secret correct-horse
   tidings events send frontegg.user.created --example
-  tidings deliveries list
-
-Exit status:
-  0 done; 1 the answer is no (a test that did not pass, a doctor that found
-  something); 64 wrong usage; 65 refused; 66 an input file cannot be read;
-  69 the server cannot be reached; 70 a fault; 73 a file cannot be made;
-  74 output cannot be written; 75 try again; 77 not allowed;
-  78 wrong configuration.";
+  tidings deliveries list";
 
 /// What can be asked.
 #[derive(Subcommand)]
@@ -51,7 +45,7 @@ pub(crate) enum Command {
     /// Run a server.
     ///
     /// The first start of a data folder makes the environment Development and a credential, and prints its secret once. SIGTERM finishes what is under
-    /// way; a second one stops at once, and loses nothing.
+    /// way; a second one stops at once, and loses nothing. `tidings --help` says what the exit status means.
     #[command(after_help = "\
 Examples:
   tidings serve

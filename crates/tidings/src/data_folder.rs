@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tidings_runtime::{Entropy, SystemEntropy};
 use tidings_signing::{MasterKey, MasterKeyError};
+use tidings_store_sqlite::is_in_use;
 
 use crate::config::ServeConfig;
 
@@ -80,7 +81,12 @@ pub(crate) struct DataFolder {
 impl DataFolder {
     /// Makes the folder when it is not there, and finds its master key: the configured one, else the one in the folder, else a new one.
     pub(crate) fn open(config: &ServeConfig) -> Result<Self, DataFolderError> {
-        Self::prepare(&config.data, config.master_key.as_ref(), &SystemEntropy)
+        let folder = Self::prepare(&config.data, config.master_key.as_ref(), &SystemEntropy)?;
+        // Before the store is locked: a note that a killed server left must not look like that of this one.
+        if !is_in_use(folder.path()) {
+            folder.withdraw();
+        }
+        Ok(folder)
     }
 
     fn prepare(path: &Path, given: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
@@ -126,11 +132,9 @@ impl DataFolder {
         write().map_err(|source| unusable(&path, source))
     }
 
-    /// Takes the note back, unless it is already another server's.
+    /// Takes the note back. While the store is open the note is this server's own: call it before the store is closed.
     pub(crate) fn withdraw(&self) {
-        if announced(&self.path).is_some_and(|note| note.pid == std::process::id()) {
-            let _ = fs::remove_file(self.path.join(SERVER_FILE)); // a note that stays behind leads to a refused connection, which says what to do
-        }
+        let _ = fs::remove_file(self.path.join(SERVER_FILE)); // nobody believes a note that stays behind
     }
 }
 
@@ -143,9 +147,16 @@ pub(crate) struct Announced {
     pub(crate) pid: u32,
 }
 
-/// The note of the server that runs on a data folder, or ran on it until it was killed.
+/// The note of the server that runs on a data folder. One that a killed server left is not believed: anybody may listen on its port by now.
 pub(crate) fn announced(folder: &Path) -> Option<Announced> {
+    // In this order: a server takes an old note away before it takes the folder.
+    is_in_use(folder).then_some(())?;
     serde_json::from_slice(&fs::read(folder.join(SERVER_FILE)).ok()?).ok()
+}
+
+/// Whether anybody but the owner may use a file or a folder.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0)
 }
 
 /// The key in a data folder; `None` when there is none.
@@ -277,17 +288,47 @@ mod tests {
         assert!(error.contains("is neither") && !error.contains("hunter2"), "{error}");
     }
 
+    /// Does what a running server does to its folder.
+    fn lock(folder: &Path) -> File {
+        let lock = File::create(folder.join("tidings.lock")).unwrap();
+        lock.try_lock().unwrap();
+        lock
+    }
+
     #[test]
-    fn a_server_says_where_it_is_and_takes_back_only_its_own_note() {
+    fn a_server_says_where_it_is_and_takes_the_note_back() {
         let folder = tempfile::tempdir().unwrap();
         let opened = open(folder.path(), None).unwrap();
+        let _lock = lock(folder.path());
         assert_eq!(announced(folder.path()), None);
         opened.announce("http://127.0.0.1:1").unwrap();
         assert_eq!(announced(folder.path()).unwrap().url, "http://127.0.0.1:1");
         opened.withdraw();
         assert_eq!(announced(folder.path()), None);
-        fs::write(folder.path().join(SERVER_FILE), r#"{"url":"http://127.0.0.1:2","pid":0}"#).unwrap();
-        opened.withdraw();
-        assert_eq!(announced(folder.path()).unwrap().pid, 0);
+    }
+
+    #[test]
+    fn a_note_is_believed_only_while_a_server_has_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), None).unwrap().announce("http://127.0.0.1:1").unwrap();
+        assert_eq!(announced(folder.path()), None);
+        let lock = lock(folder.path());
+        assert!(announced(folder.path()).is_some());
+        drop(lock);
+        assert_eq!(announced(folder.path()), None);
+    }
+
+    #[test]
+    fn a_start_takes_away_the_note_of_a_killed_server_but_not_that_of_a_running_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = ServeConfig::for_demo(folder.path(), "127.0.0.1:0".parse().unwrap());
+        let note = folder.path().join(SERVER_FILE);
+        DataFolder::open(&config).unwrap().announce("http://127.0.0.1:1").unwrap();
+        let lock = lock(folder.path());
+        DataFolder::open(&config).unwrap();
+        assert!(note.exists());
+        drop(lock);
+        DataFolder::open(&config).unwrap();
+        assert!(!note.exists());
     }
 }

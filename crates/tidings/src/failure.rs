@@ -6,12 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_client::{Error, Problem};
+use tidings_engine::StartError;
 use tidings_signing::MintError;
-use tidings_store_sqlite::BackupError;
+use tidings_store::StoreError;
+use tidings_store_sqlite::{BackupError, OpenError};
 use url::Url;
 
 use crate::config::ConfigError;
 use crate::data_folder::DataFolderError;
+use crate::listen::ListenError;
+use crate::node::NodeError;
 use crate::output::{printable, say};
 
 /// What a command gives.
@@ -40,16 +44,25 @@ pub(crate) enum CommandError {
     /// The data cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
+    /// A node could not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The receiver could not listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// Nothing says as whom to ask.
-    #[error(
-        "nothing says who you are to {url}: set TIDINGS_CLIENT_ID and TIDINGS_CLIENT_SECRET, or TIDINGS_TOKEN{}",
-        folder.as_ref().map(|folder| format!("; or be somebody who can read the data folder of the server ({folder})")).unwrap_or_default()
-    )]
+    #[error("nothing says who you are to {url}: set TIDINGS_CLIENT_ID and TIDINGS_CLIENT_SECRET, or TIDINGS_TOKEN; or {instead}")]
     Nobody {
         /// The server.
         url: Url,
-        /// The data folder that could have said so, when the server is a local one.
-        folder: Option<String>,
+        /// What would make a credential needless.
+        instead: String,
+    },
+    /// There is a data folder, perhaps, and no server on it.
+    #[error("no server runs on {folder}: start one with `tidings serve --data {folder}`, or name one with --server or TIDINGS_URL")]
+    NotRunning {
+        /// The data folder.
+        folder: PathBuf,
     },
     /// The server did not answer in time.
     #[error("the server at {url} did not answer within {} s; --timeout-seconds gives it longer", limit.as_secs())]
@@ -65,6 +78,12 @@ pub(crate) enum CommandError {
     /// A local token could not be made.
     #[error(transparent)]
     Minting(#[from] MintError),
+    /// There is nothing to make a backup of.
+    #[error("there is no database in {folder}: name the data folder of a server with --data")]
+    NoDatabase {
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// A backup could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -72,7 +91,7 @@ pub(crate) enum CommandError {
     #[error("the answer is no")]
     No,
     /// Anything else.
-    #[error("{0:#}")]
+    #[error("{}", told_once(.0))]
     Other(#[from] anyhow::Error),
 }
 
@@ -89,6 +108,22 @@ mod sysexits {
     pub(super) const NO_PERMISSION: u8 = 77;
     pub(super) const CONFIG: u8 = 78;
 }
+
+/// What the statuses mean, for the help: the one place that says so.
+pub(crate) const STATUSES: &str = "\
+Exit status:
+  0   done
+  1   the answer is no: a test that did not pass, a doctor that found something
+  64  wrong usage
+  65  the server refused what was sent, or the database is damaged
+  66  a file cannot be read
+  69  no server can be reached, or the address to listen on cannot be had
+  70  a fault
+  73  the data folder or a file cannot be made
+  74  output cannot be written
+  75  try again: no answer in time, or another server has the data folder
+  77  not allowed, or the master key can be read by others
+  78  wrong configuration, or the master key is missing or another one";
 
 /// The status for a command line that cannot be understood.
 pub(crate) const USAGE_STATUS: u8 = sysexits::USAGE;
@@ -122,16 +157,80 @@ impl CommandError {
             Self::No => 1,
             Self::Usage(_) => sysexits::USAGE,
             Self::Config(error) if error.is_usage() => sysexits::USAGE,
-            Self::DataFolder(DataFolderError::Readable { .. }) | Self::Nobody { .. } => sysexits::NO_PERMISSION,
-            Self::DataFolder(DataFolderError::Unusable { .. }) | Self::Backup(_) => sysexits::CANNOT_CREATE,
-            Self::Config(_) | Self::DataFolder(_) => sysexits::CONFIG,
-            Self::Input { .. } => sysexits::NO_INPUT,
+            Self::Nobody { .. } => sysexits::NO_PERMISSION,
+            Self::NotRunning { .. } => sysexits::UNAVAILABLE,
+            Self::Config(_) => sysexits::CONFIG,
+            Self::DataFolder(error) => status_of_folder(error),
+            Self::Backup(error) => status_of_backup(error),
+            Self::Node(error) => status_of_node(error),
+            Self::Listen(error) => status_of_port(error),
+            Self::Input { .. } | Self::NoDatabase { .. } => sysexits::NO_INPUT,
             Self::Output(_) => sysexits::IO,
             Self::TimedOut { .. } => sysexits::TRY_AGAIN,
             Self::Asking(error) => status_of(error),
             Self::Minting(_) | Self::Other(_) => sysexits::SOFTWARE,
         }
     }
+}
+
+/// Why a server did not start: what has to change before it can.
+fn status_of_node(error: &NodeError) -> u8 {
+    match error {
+        NodeError::Listen(error) => status_of_port(error),
+        NodeError::DataFolder(error) => status_of_folder(error),
+        NodeError::Open(error) => status_of_store(error),
+        NodeError::Engine(StartError::WrongMasterKey { .. }) | NodeError::Egress(_) => sysexits::CONFIG,
+        NodeError::Engine(StartError::Store(StoreError::Damaged(_))) | NodeError::Store(StoreError::Damaged(_)) => sysexits::DATA,
+        NodeError::Engine(StartError::Store(_)) | NodeError::Store(_) => sysexits::TRY_AGAIN,
+        NodeError::FirstStart(_) => sysexits::SOFTWARE,
+    }
+}
+
+fn status_of_port(error: &ListenError) -> u8 {
+    if error.is_forbidden() {
+        sysexits::NO_PERMISSION
+    } else {
+        sysexits::UNAVAILABLE
+    }
+}
+
+fn status_of_folder(error: &DataFolderError) -> u8 {
+    match error {
+        DataFolderError::Unusable { .. } => sysexits::CANNOT_CREATE,
+        DataFolderError::Readable { .. } => sysexits::NO_PERMISSION,
+        DataFolderError::NotAKey { .. } | DataFolderError::KeyMissing { .. } | DataFolderError::KeysDiffer { .. } => sysexits::CONFIG,
+    }
+}
+
+fn status_of_store(error: &OpenError) -> u8 {
+    match error {
+        OpenError::Folder { .. } => sysexits::CANNOT_CREATE,
+        OpenError::InUse { .. } => sysexits::TRY_AGAIN,
+        OpenError::Damaged { .. } => sysexits::DATA,
+        OpenError::Newer { .. } | OpenError::Changed { .. } => sysexits::CONFIG,
+        OpenError::Unavailable { .. } => sysexits::NO_INPUT,
+    }
+}
+
+fn status_of_backup(error: &BackupError) -> u8 {
+    match error {
+        BackupError::Source(error) => status_of_store(error),
+        BackupError::Exists(_) | BackupError::Target { .. } => sysexits::CANNOT_CREATE,
+        BackupError::Copy(_) => sysexits::IO,
+        BackupError::Locked => sysexits::TRY_AGAIN,
+    }
+}
+
+/// An error and its causes. A cause that the words before it already hold is not said again.
+fn told_once(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |words, cause| {
+        let cause = cause.to_string();
+        match words.as_str() {
+            "" => cause,
+            said if said.contains(&cause) => words,
+            said => format!("{said}: {cause}"),
+        }
+    })
 }
 
 fn status_of(error: &Error) -> u8 {
@@ -198,6 +297,18 @@ mod tests {
         let status = |code| CommandError::Asking(Error::Problem(Box::new(problem(code, &[])))).status();
         assert_eq!([422, 404, 401, 403, 503, 500].map(status), [65, 65, 77, 77, 75, 70]);
         assert_eq!(CommandError::No.status(), 1);
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || io::Error::other("the disk is gone");
+        let twice = DataFolderError::Unusable {
+            path: "/x".into(),
+            source: cause(),
+        };
+        let words = |error: anyhow::Error| CommandError::Other(error).words();
+        assert_eq!(words(twice.into()), "cannot use /x: the disk is gone");
+        assert_eq!(words(anyhow::Error::new(cause()).context("no demo")), "no demo: the disk is gone");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod config;
 mod data_folder;
 mod demo;
 mod failure;
+mod listen;
 mod local_token;
 mod logs;
 mod node;

@@ -3,20 +3,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tidings_app::bootstrap::FirstStart;
-use tidings_app::{App, AppParts};
-use tidings_egress::{AddressPolicies, Egress, EgressConfig};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_app::{App, AppParts, Problem};
+use tidings_egress::{AddressPolicies, Egress, EgressConfig, EgressError};
+use tidings_engine::{Engine, EngineParts, Metrics, StartError};
+use tidings_portal::PortalParts;
 use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
 use tidings_server::{Readiness, ServeLimits, ServerState};
 use tidings_signing::Vault;
-use tidings_store_sqlite::{SqliteOptions, SqliteStore};
-use tokio::net::TcpListener;
+use tidings_store::StoreError;
+use tidings_store_sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 use crate::config::ServeConfig;
-use crate::data_folder::DataFolder;
+use crate::data_folder::{DataFolder, DataFolderError};
+use crate::listen::{ListenError, listen};
 use crate::telemetry::Telemetry;
+
+/// A node could not start; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// Its address cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Its data folder or its master key cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The way out to receivers could not be set up.
+    #[error("the way out to receivers could not be set up: {0}")]
+    Egress(#[from] EgressError),
+    /// The engine did not start.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// The store failed after it was opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first start could not be finished.
+    #[error(transparent)]
+    FirstStart(#[from] Problem),
+}
 
 /// See the module.
 pub(crate) struct Node {
@@ -37,12 +64,10 @@ pub(crate) struct Node {
 
 impl Node {
     /// Opens the data folder, starts the engine, and listens.
-    pub(crate) async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: &ServeConfig) -> Result<Self, NodeError> {
         // First, because a start that cannot listen must not make a credential that nobody sees.
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let (listener, address) = listen(config.listen).await?;
+        let url = format!("http://{address}");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let shutdown = Shutdown::new();
@@ -57,7 +82,7 @@ impl Node {
         let vault = Arc::new(Vault::new(folder.master_key(), &[]));
         let engine = Engine::start(EngineParts {
             store: store.clone(),
-            transport: Arc::new(Egress::new(egress(config), Arc::clone(&clock)).context("the way out could not be set up")?),
+            transport: Arc::new(Egress::new(egress(config), Arc::clone(&clock))?),
             vault: Arc::clone(&vault),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -73,6 +98,7 @@ impl Node {
                 master_key: folder.master_key().clone(),
                 clock: Arc::clone(&clock),
                 entropy,
+                tasks: tasks.clone(),
                 payload_bytes_max: config.payload_bytes_max,
             })
             .await?,
@@ -86,9 +112,16 @@ impl Node {
             telemetry.into_page(store.clone(), Arc::clone(&clock)),
             Arc::clone(&clock),
         );
+        let pages = tidings_portal::router(PortalParts {
+            app,
+            clock: Arc::clone(&clock),
+            shutdown: http.shutdown().clone(),
+            https: config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+        });
         let serving = tidings_server::serve(
             listener,
-            state,
+            tidings_server::router(state).merge(pages),
+            clock,
             ServeLimits {
                 connections_max: config.max_connections,
             },
@@ -120,8 +153,8 @@ impl Node {
         self.shutdown.begin();
         self.tasks.ended().await;
         let failed = self.tasks.has_failed() || self.http.has_failed();
-        self.store.close().await; // 6. the writer has written everything
-        self.folder.withdraw();
+        self.folder.withdraw(); // 6. nobody is sent here by the folder, which is this node's until the store is closed
+        self.store.close().await; // 7. the writer has written everything
         !failed
     }
 }

@@ -4,6 +4,8 @@ use tidings_runtime::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::ServeConfig;
+use crate::data_folder;
+use crate::failure::{CommandError, Outcome};
 use crate::node::Node;
 use crate::output::say;
 
@@ -42,10 +44,14 @@ pub(crate) async fn told_to_stop(shutdown: &Shutdown) -> anyhow::Result<()> {
 }
 
 /// Runs a node. The first SIGTERM or SIGINT stops it in order, the second at once.
-pub(crate) async fn run(config: ServeConfig) -> anyhow::Result<()> {
+pub(crate) async fn run(config: ServeConfig) -> Outcome {
     let mut signals = Signals::listen()?;
     let node = Node::start(&config).await?;
     show_first_start(&node);
+    if data_folder::is_open_to_others(&config.data) {
+        let folder = config.data.display();
+        tracing::warn!("the data folder can be read by others: run `chmod 700 {folder}`");
+    }
     tracing::info!(url = %node.url, data = %config.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     let shutdown = node.shutdown.clone();
     tokio::select! {
@@ -57,7 +63,10 @@ pub(crate) async fn run(config: ServeConfig) -> anyhow::Result<()> {
     tokio::select! {
         biased;
         well = node.stop(config.shutdown_grace) => {
-            anyhow::ensure!(well, "a task without which nothing works had failed; the log says which");
+            if !well {
+                let words = "a task without which nothing works had failed; the log says which";
+                return Err(CommandError::Other(anyhow::Error::msg(words)));
+            }
             tracing::info!("stopped");
             Ok(())
         }

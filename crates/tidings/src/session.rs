@@ -37,7 +37,7 @@ impl Session {
     }
 
     fn of(config: AskConfig, clock: SystemClock) -> Result<Self, CommandError> {
-        let url = server(&config);
+        let url = server(&config)?;
         let auth = authentication(&config, &url, &clock)?;
         Ok(Self {
             client: Client::new(&url, &auth.means)?,
@@ -118,12 +118,17 @@ impl Session {
     }
 }
 
-/// The server: the named one, the one that runs on the data folder, or the usual one.
-fn server(config: &AskConfig) -> String {
+/// The server: the named one, the one that runs on the data folder, or the usual one when nobody named a folder and the right to ask is not in it.
+fn server(config: &AskConfig) -> Result<String, CommandError> {
     let named = config.url.as_ref().map(Url::to_string);
-    named
-        .or_else(|| data_folder::announced(&config.data).map(|note| note.url))
-        .unwrap_or_else(|| USUAL_URL.to_owned())
+    let found = named.or_else(|| data_folder::announced(&config.data).map(|note| note.url));
+    match found {
+        Some(url) => Ok(url),
+        None if config.data_named || config.is_nobody() => Err(CommandError::NotRunning {
+            folder: config.data.clone(),
+        }),
+        None => Ok(USUAL_URL.to_owned()),
+    }
 }
 
 struct Authentication {
@@ -149,19 +154,33 @@ fn authentication(config: &AskConfig, url: &str, clock: &dyn Clock) -> Result<Au
     }
 }
 
-/// A token of the data folder, for a server of this machine and for no other: what it says must not leave it.
+/// A token of the data folder, for the server that runs on it and for no other: anybody may listen on another port of this machine.
 fn local(config: &AskConfig, url: &str, clock: &dyn Clock) -> Result<Authentication, CommandError> {
     let url = Url::parse(url).map_err(|error| CommandError::Usage(format!("'{url}' is not a URL: {error}")))?;
-    if !is_local(&url, &config.data) {
-        return Err(CommandError::Nobody { url, folder: None });
+    let folder = config.data.display();
+    let nobody = |url, instead| Err(CommandError::Nobody { url, instead });
+    match data_folder::announced(&config.data) {
+        None => {
+            return nobody(
+                url,
+                format!("name the data folder of that server with --data (none runs on {folder})"),
+            );
+        }
+        Some(note) if Url::parse(&note.url).as_ref() != Ok(&url) => {
+            let instead = format!(
+                "ask the server that runs on {folder}, {}, by leaving out --server and TIDINGS_URL",
+                note.url
+            );
+            return nobody(url, instead);
+        }
+        Some(_) => {}
     }
     let key = match &config.master_key {
         Some(key) => Some(key.clone()),
         None => readable_key(&config.data)?,
     };
     let Some(key) = key else {
-        let folder = Some(config.data.display().to_string());
-        return Err(CommandError::Nobody { url, folder });
+        return nobody(url, format!("be somebody who can read the data folder of the server ({folder})"));
     };
     let means = Auth::Token(local_token::mint(&key, clock.now())?);
     Ok(Authentication { means, local: true })
@@ -173,18 +192,6 @@ fn readable_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
         Err(DataFolderError::Unusable { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => Ok(None),
         other => other,
     }
-}
-
-/// True when a server is on this machine: by its address, or because the data folder says that it is its own.
-fn is_local(url: &Url, folder: &Path) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let announced = data_folder::announced(folder).and_then(|note| Url::parse(&note.url).ok());
-    loopback || announced.as_ref() == Some(url)
 }
 
 /// The environment that goes without saying.
@@ -205,6 +212,8 @@ fn names(environments: &[Environment]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use tidings_client::{EnvironmentSettings, Secret};
     use tidings_signing::MasterKey;
 
@@ -213,6 +222,7 @@ mod tests {
     fn config(folder: &Path) -> AskConfig {
         AskConfig {
             data: folder.to_owned(),
+            data_named: false,
             master_key: None,
             url: None,
             environment: None,
@@ -238,12 +248,16 @@ mod tests {
         }
     }
 
-    fn note(folder: &Path, url: &str) {
+    /// Does what a server does that runs on the folder, until the lock is dropped.
+    fn running(folder: &Path, url: &str) -> File {
         std::fs::write(folder.join("server.json"), format!(r#"{{"url":"{url}","pid":1}}"#)).unwrap();
+        let lock = File::create(folder.join("tidings.lock")).unwrap();
+        lock.try_lock().unwrap();
+        lock
     }
 
     fn means(config: &AskConfig) -> Result<Auth, String> {
-        let found = authentication(config, &server(config), &SystemClock::new());
+        let found = server(config).and_then(|url| authentication(config, &url, &SystemClock::new()));
         found.map(|found| found.means).map_err(|error| error.to_string())
     }
 
@@ -251,11 +265,30 @@ mod tests {
     fn the_server_is_the_named_one_then_the_data_folders_then_the_usual() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
-        assert_eq!(server(&config), USUAL_URL);
-        note(folder.path(), "http://127.0.0.1:9999");
-        assert_eq!(server(&config), "http://127.0.0.1:9999");
+        config.token = Some(Secret::new("given"));
+        assert_eq!(server(&config).unwrap(), USUAL_URL);
+        let _lock = running(folder.path(), "http://127.0.0.1:9999");
+        assert_eq!(server(&config).unwrap(), "http://127.0.0.1:9999");
         config.url = Some("https://elsewhere.example/".parse().unwrap());
-        assert_eq!(server(&config), "https://elsewhere.example/");
+        assert_eq!(server(&config).unwrap(), "https://elsewhere.example/");
+    }
+
+    #[test]
+    fn a_folder_without_a_server_is_said_when_it_was_named_or_holds_the_right_to_ask() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        assert!(
+            matches!(server(&config), Err(CommandError::NotRunning { .. })),
+            "it holds the right to ask"
+        );
+        config.token = Some(Secret::new("given"));
+        config.data_named = true;
+        assert!(matches!(server(&config), Err(CommandError::NotRunning { .. })), "it was named");
+        drop(running(folder.path(), "http://127.0.0.1:9999"));
+        assert!(
+            matches!(server(&config), Err(CommandError::NotRunning { .. })),
+            "its server was killed"
+        );
     }
 
     #[test]
@@ -263,6 +296,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         config.master_key = Some(MasterKey::from_bytes([1; 32]));
+        let _lock = running(folder.path(), "http://127.0.0.1:9999");
         assert!(matches!(means(&config), Ok(Auth::Token(_))));
         config.token = Some(Secret::new("given"));
         assert!(matches!(means(&config), Ok(Auth::Token(token)) if token.expose() == "given"));
@@ -274,6 +308,7 @@ mod tests {
     fn half_a_credential_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
+        let _lock = running(folder.path(), "http://127.0.0.1:9999");
         config.client_id = Some("id".to_owned());
         assert!(means(&config).unwrap_err().contains("set TIDINGS_CLIENT_SECRET"));
         (config.client_id, config.client_secret) = (None, Some(Secret::new("secret")));
@@ -281,23 +316,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_data_folder_never_leaves_the_machine() {
+    fn a_token_of_the_data_folder_is_for_the_server_that_runs_on_it_alone() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         config.master_key = Some(MasterKey::from_bytes([1; 32]));
+        for url in ["https://elsewhere.example/", "http://127.0.0.1:9999/", "http://localhost:9998/"] {
+            config.url = Some(url.parse().unwrap());
+            let alone = means(&config).unwrap_err();
+            assert!(alone.starts_with(&format!("nothing says who you are to {url}")), "{alone}");
+            let _lock = running(folder.path(), "http://127.0.0.1:9998");
+            let beside = means(&config).unwrap_err();
+            assert!(beside.contains("http://127.0.0.1:9998, by leaving out --server"), "{beside}");
+        }
+        let _lock = running(folder.path(), "https://elsewhere.example/");
         config.url = Some("https://elsewhere.example/".parse().unwrap());
-        assert!(
-            means(&config)
-                .unwrap_err()
-                .starts_with("nothing says who you are to https://elsewhere.example/")
-        );
-        note(folder.path(), "https://elsewhere.example/");
         assert!(means(&config).is_ok(), "the data folder says that this server is its own");
     }
 
     #[test]
-    fn without_a_data_folder_the_error_says_what_would_help() {
+    fn without_a_key_the_error_says_what_would_help() {
         let folder = tempfile::tempdir().unwrap();
+        let _lock = running(folder.path(), "http://127.0.0.1:9999");
         let error = means(&config(folder.path())).unwrap_err();
         assert!(
             error.contains("TIDINGS_CLIENT_ID") && error.contains(&folder.path().display().to_string()),

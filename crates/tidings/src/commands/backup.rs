@@ -7,6 +7,7 @@ use tidings_store_sqlite::backup;
 
 use crate::config::settings::DATA;
 use crate::config::{DataOnly, Flags};
+use crate::data_folder::DATABASE_FILE;
 use crate::failure::{CommandError, Outcome};
 use crate::output::{print, say};
 
@@ -33,6 +34,9 @@ pub(crate) struct Backup {
 pub(crate) async fn run(args: Backup) -> Outcome {
     let data = args.settings.layers()?.value(&DATA)?;
     let Backup { to, .. } = args;
+    if !data.join(DATABASE_FILE).exists() {
+        return Err(CommandError::NoDatabase { folder: data });
+    }
     let (report, to) = tokio::task::spawn_blocking(move || {
         let mut said = 0;
         let report = backup(&data, &to, |done, all| {

@@ -1,6 +1,6 @@
 //! `tidings events`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use tidings_client::{AcceptedEvent, Client, Event, EventFilter, NewEvent};
 
 use super::arguments::{PageArgs, TextArg};
@@ -65,11 +65,12 @@ Examples:
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("content").required(true).args(["payload", "example"])))]
 struct Send {
     /// Its key; `tidings event-types list` shows them all.
     event_key: String,
     /// Its payload, a JSON object: text, @FILE or - for standard input. Sent byte for byte.
-    #[arg(long, value_name = "JSON|@FILE|-", required_unless_present = "example", conflicts_with = "example")]
+    #[arg(long, value_name = "JSON|@FILE|-")]
     payload: Option<TextArg>,
     /// Send the catalogue's example payload.
     #[arg(long)]

@@ -25,23 +25,25 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Serve(flags) => {
             let config = ServeConfig::build(&flags.layers()?)?;
             logs::start(config.log_format, &config.log_level).map_err(anyhow::Error::from)?;
-            Ok(serve::run(config).await?)
+            serve::run(config).await
         }
         Command::Demo(args) => {
             // The table is what people look at: only what goes wrong stands between its lines.
             logs::start(LogFormat::Text, "warn").map_err(anyhow::Error::from)?;
             let (once, listen) = (args.once, args.listen);
-            Ok(demo::run(demo::DemoArgs { once, listen }).await?)
+            demo::run(demo::DemoArgs { once, listen }).await
         }
-        Command::Receive(args) => Ok(receive::run(receive::ReceiveArgs {
-            listen: args.listen,
-            secret: args.secret,
-            fail: args.fail,
-            fail_first: args.fail_first,
-            stall: args.stall,
-            delay_ms: args.delay_ms,
-        })
-        .await?),
+        Command::Receive(args) => {
+            receive::run(receive::ReceiveArgs {
+                listen: args.listen,
+                secret: args.secret,
+                fail: args.fail,
+                fail_first: args.fail_first,
+                stall: args.stall,
+                delay_ms: args.delay_ms,
+            })
+            .await
+        }
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
         Command::Webhooks(args) => webhooks::run(args).await,

@@ -13,6 +13,7 @@ use crate::session::Session;
 ///
 /// Exit status 0 when the URL answers 200, 1 when it does not.
 #[derive(Args)]
+#[command(override_usage = "tidings test [OPTIONS] <URL>")]
 #[command(after_help = "\
 Examples:
   tidings test https://example.com/hooks --secret correct-horse-battery
@@ -20,8 +21,8 @@ Examples:
   tidings test https://example.com/hooks --event order.placed \\
     --payload @order.json --header 'Authorization: Bearer abc'")]
 pub(crate) struct Test {
-    /// Where to.
-    url: String,
+    #[command(flatten)]
+    target: Target,
     /// The secret to sign with: text, @FILE or - for standard input.
     #[arg(long, value_name = "SECRET|@FILE|-")]
     secret: Option<TextArg>,
@@ -38,10 +39,26 @@ pub(crate) struct Test {
     server: Flags<Ask>,
 }
 
+/// The URL; also behind `--url`, where `tidings webhooks create` has it.
+#[derive(Args)]
+struct Target {
+    /// Where to.
+    #[arg(required_unless_present = "flag", conflicts_with = "flag")]
+    url: Option<String>,
+    #[arg(long = "url", value_name = "URL", hide = true)]
+    flag: Option<String>,
+}
+
+impl Target {
+    fn url(self) -> String {
+        self.url.or(self.flag).expect("one of the two is required")
+    }
+}
+
 pub(crate) async fn run(args: Test) -> Outcome {
     let session = Session::open(&args.server)?;
     let test = TestRequest {
-        url: args.url,
+        url: args.target.url(),
         secret: args.secret.map(TextArg::secret).transpose()?,
         headers: headers(args.headers),
         event_key: args.event_key,

@@ -7,13 +7,15 @@ use tidings_client::Secret;
 use tidings_signing::MasterKey;
 use url::Url;
 
-use super::{ConfigError, Layers, settings};
+use super::{ConfigError, Layers, Source, settings};
 use crate::output::Format;
 
 /// Which server to ask, and as whom.
 pub(crate) struct AskConfig {
     /// The data folder of a local server.
     pub(crate) data: PathBuf,
+    /// Whether somebody named that folder, rather than nobody.
+    pub(crate) data_named: bool,
     /// The master key of a local server, when it is not the data folder's own.
     pub(crate) master_key: Option<MasterKey>,
     /// The server, when it is named.
@@ -33,10 +35,16 @@ pub(crate) struct AskConfig {
 }
 
 impl AskConfig {
+    /// Whether nothing but a data folder could say who asks.
+    pub(crate) const fn is_nobody(&self) -> bool {
+        self.client_id.is_none() && self.client_secret.is_none() && self.token.is_none()
+    }
+
     /// Reads every setting of the commands that ask a server.
     pub(crate) fn build(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             data: layers.value(&settings::DATA)?,
+            data_named: layers.find(&settings::DATA.facts).source != Source::Default,
             master_key: layers.optional(&settings::MASTER_KEY)?,
             url: layers.optional(&settings::URL)?,
             environment: layers.optional(&settings::ENVIRONMENT)?,

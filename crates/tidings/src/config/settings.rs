@@ -131,8 +131,8 @@ pub(crate) static MAX_CONNECTIONS: Setting<usize> = Setting {
     facts: Facts {
         key: "max_connections",
         value: "NUMBER",
-        help: "Connections that are served at the same time; more wait. Keep it below the limit of open files (ulimit -n).",
-        fallback: Fallback::Text("512"),
+        help: "Connections that are served at the same time; one more takes the place of the longest idle. Keep it below the limit of open files (ulimit -n).",
+        fallback: Fallback::Text("4096"),
         ..PLAIN
     },
     parse: |text| between(text, 1, 1_000_000),
@@ -318,9 +318,17 @@ const fn bootstrap(key: &'static str, help: &'static str, unset: &'static str) -
 
 /// A network, or a single address.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    text.parse()
+    let network: IpNet = text
+        .parse()
         .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
-        .map_err(|_| format!("'{text}' is not a network such as 10.0.0.0/8 or fd00::/8"))
+        .map_err(|_| format!("'{text}' is not a network such as 10.0.0.0/8 or fd00::/8"))?;
+    let (address, whole) = (network.addr(), network.trunc());
+    if network != whole {
+        return Err(format!(
+            "'{text}' is an address and a network; did you mean {whole}, or {address} alone?"
+        ));
+    }
+    Ok(network)
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
@@ -397,6 +405,10 @@ mod tests {
         assert_eq!(
             (EGRESS_ALLOW.parse)("10.0.0.0/33").unwrap_err(),
             "'10.0.0.0/33' is not a network such as 10.0.0.0/8 or fd00::/8"
+        );
+        assert_eq!(
+            (EGRESS_ALLOW.parse)("10.0.0.1/8").unwrap_err(),
+            "'10.0.0.1/8' is an address and a network; did you mean 10.0.0.0/8, or 10.0.0.1 alone?"
         );
         assert!((LOG_LEVEL.parse)("info,=").is_err());
         assert!((PUBLIC_URL.parse)("ftp://x").is_err());

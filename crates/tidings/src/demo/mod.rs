@@ -14,6 +14,7 @@ use tidings_signing::Secret;
 
 use self::table::{Row, Table};
 use crate::config::ServeConfig;
+use crate::failure::Outcome;
 use crate::node::Node;
 use crate::output::say;
 use crate::receive::{Delivery, Manners, Receiver, Signature};
@@ -44,7 +45,7 @@ struct Sent {
 }
 
 /// Runs the demo. An error if anything is missing from the table.
-pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: DemoArgs) -> Outcome {
     let folder = tempfile::Builder::new()
         .prefix("tidings-demo-")
         .tempdir()
@@ -73,7 +74,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         told_to_stop(&node.shutdown).await
     };
     node.stop(config.shutdown_grace).await;
-    shown.and(told)
+    Ok(shown.and(told)?)
 }
 
 async fn show(node: &Node, receiver: Receiver, secret: &Secret, clock: SystemClock) -> anyhow::Result<()> {

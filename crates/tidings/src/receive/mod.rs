@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -16,8 +15,9 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use parking_lot::Mutex;
 use tidings_runtime::{Clock, OnError, SystemClock, TaskSet};
 use tidings_signing::Secret;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+
+use crate::listen::{ListenError, listen};
 
 pub(crate) use run::{ReceiveArgs, run};
 pub(crate) use verify::Signature;
@@ -80,11 +80,9 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Listens.
-    pub(crate) async fn start(listen: SocketAddr, manners: Manners, clock: SystemClock, tasks: &TaskSet) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on {listen}"))?;
-        let url = format!("http://{}/", listener.local_addr()?);
+    pub(crate) async fn start(at: SocketAddr, manners: Manners, clock: SystemClock, tasks: &TaskSet) -> Result<Self, ListenError> {
+        let (listener, address) = listen(at).await?;
+        let url = format!("http://{address}/");
         let (reports, deliveries) = mpsc::unbounded_channel();
         let desk = Arc::new(Desk {
             manners,

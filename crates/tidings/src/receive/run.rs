@@ -1,15 +1,16 @@
 //! `tidings receive`: the receiver in a terminal.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 use tidings_runtime::{Shutdown, SystemClock, TaskSet};
 use tidings_signing::Secret;
 
 use super::{Delivery, Manners, Receiver};
+use crate::failure::{CommandError, Outcome};
 use crate::output::{one_line, print, printable, say};
 use crate::serve::told_to_stop;
 
@@ -31,13 +32,22 @@ pub(crate) struct ReceiveArgs {
 }
 
 /// Receives until it is told to stop, and prints each delivery: what it is on standard error, its body on standard output.
-pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
-    let secret = args.secret.map(Secret::new).transpose().context("--secret")?;
+pub(crate) async fn run(args: ReceiveArgs) -> Outcome {
+    let wrong = |flag: &str, reason: &dyn Display| CommandError::Usage(format!("{flag}: {reason}"));
+    if args.secret.as_ref().is_some_and(String::is_empty) {
+        let reason = "it is empty; leave it (or TIDINGS_RECEIVE_SECRET) out to receive without checking signatures";
+        return Err(wrong("--secret", &reason));
+    }
+    let secret = args
+        .secret
+        .map(Secret::new)
+        .transpose()
+        .map_err(|error| wrong("--secret", &error))?;
     let fail = args
         .fail
         .map(StatusCode::from_u16)
         .transpose()
-        .context("--fail has to be an HTTP status")?;
+        .map_err(|error| wrong("--fail", &error))?;
     let checked = secret.is_some();
     let manners = Manners {
         secret,
@@ -58,7 +68,7 @@ pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             biased;
-            told = &mut told => return told,
+            told = &mut told => return Ok(told?),
             delivery = receiver.deliveries.recv() => match delivery {
                 Some(delivery) => show(&delivery)?,
                 None => return Ok(()),
@@ -67,7 +77,7 @@ pub(crate) async fn run(args: ReceiveArgs) -> anyhow::Result<()> {
     }
 }
 
-fn show(delivery: &Delivery) -> anyhow::Result<()> {
+fn show(delivery: &Delivery) -> Outcome {
     let answered = delivery
         .answered
         .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());

@@ -43,11 +43,11 @@ pub(crate) fn check(secret: Option<&Secret>, headers: &HeaderMap, body: &[u8], n
 fn both(secret: &Secret, headers: &HeaderMap, body: &[u8], now_secs: u64) -> Result<(), String> {
     let header = |name: &'static str| text(headers, name).ok_or_else(|| format!("the header {name} is missing"));
     let token = header("x-webhook-secret")?;
-    frontegg::verify(secret, token, Some(body), now_secs, TOLERANCE_SECONDS).map_err(|error| format!("x-webhook-secret: {error}"))?;
+    frontegg::verify(secret, token, Some(body), now_secs, TOLERANCE_SECONDS).map_err(|error| error.to_string())?;
     let signed = standard::Headers {
         id: header("webhook-id")?,
         timestamp: header("webhook-timestamp")?,
         signature: header("webhook-signature")?,
     };
-    standard::verify(secret, &signed, body, now_secs, TOLERANCE_SECONDS).map_err(|error| format!("webhook-signature: {error}"))
+    standard::verify(secret, &signed, body, now_secs, TOLERANCE_SECONDS).map_err(|error| error.to_string())
 }

@@ -2,26 +2,22 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tidings_model::Timestamp;
 use tidings_runtime::Clock;
+use tidings_signing::KeyId;
+use tidings_store_sqlite::{CheckReport, OpenError};
 
 use super::Finding;
 use crate::config::ServeConfig;
-use crate::data_folder::{self, DATABASE_FILE, KEY_FILE};
+use crate::data_folder::{self, DATABASE_FILE, KEY_FILE, is_open_to_others};
 
 /// No clock that is set shows a time before this: the year 2025.
 const EARLIEST: Timestamp = Timestamp::from_seconds(1_735_689_600);
 /// How much later than now a file may have been written: file systems round.
 const CLOCK_SLACK: Duration = Duration::from_secs(5);
-
-/// Whether anybody but the owner may read a file or a folder.
-pub(super) fn others_can_read(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
 
 /// Whether the folder can be used.
 pub(super) fn folder(path: &Path) -> Finding {
@@ -36,14 +32,14 @@ pub(super) fn folder(path: &Path) -> Finding {
         // A file without a name shows whether one could be written, and leaves nothing behind.
         Ok(_) => match tempfile::tempfile_in(path) {
             Err(error) => Finding::fail(CHECK, format!("{shown} cannot be written by this user: {error}")),
-            Ok(_) if others_can_read(path) => Finding::warn(CHECK, format!("{shown} can be read by others: run `chmod 700 {shown}`")),
+            Ok(_) if is_open_to_others(path) => Finding::warn(CHECK, format!("{shown} can be read by others: run `chmod 700 {shown}`")),
             Ok(_) => Finding::ok(CHECK, format!("{shown} can be written, and read by its owner alone")),
         },
     }
 }
 
-/// Whether the master key is there and fits.
-pub(super) fn master_key(config: &ServeConfig) -> Finding {
+/// Whether the master key is there and fits: `kept` is the id of the key that the database was sealed with, where it is known.
+pub(super) fn master_key(config: &ServeConfig, kept: Option<KeyId>) -> Finding {
     const CHECK: &str = "master key";
     let own = match data_folder::read_key(&config.data) {
         Ok(own) => own,
@@ -56,8 +52,8 @@ pub(super) fn master_key(config: &ServeConfig) -> Finding {
                 "the configured key is not the one in {KEY_FILE}: remove one of the two, and keep the one that the secrets were sealed with"
             ),
         ),
-        (Some(key), _) => Finding::ok(CHECK, format!("key {} in {KEY_FILE}; keep a copy of it somewhere else", key.id())),
-        (None, Some(key)) => Finding::ok(CHECK, format!("key {} is configured; keep a copy of it somewhere else", key.id())),
+        (Some(key), _) => fits(CHECK, key.id(), kept, &format!("in {KEY_FILE}")),
+        (None, Some(key)) => fits(CHECK, key.id(), kept, "is configured"),
         (None, None) if config.data.join(DATABASE_FILE).exists() => Finding::fail(
             CHECK,
             format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY"),
@@ -66,30 +62,44 @@ pub(super) fn master_key(config: &ServeConfig) -> Finding {
     }
 }
 
-/// Whether the database is whole.
-pub(super) async fn store(folder: PathBuf) -> Finding {
-    const CHECK: &str = "store";
-    if !folder.join(DATABASE_FILE).exists() {
-        return Finding::ok(CHECK, "there is no database yet; the first start makes it");
+fn fits(check: &'static str, key: KeyId, kept: Option<KeyId>, place: &str) -> Finding {
+    match kept {
+        Some(kept) if kept != key => Finding::fail(
+            check,
+            format!("key {key} {place}, but the secrets of the database are sealed with key {kept}: put that one back from your backup"),
+        ),
+        _ => Finding::ok(check, format!("key {key} {place}; keep a copy of it somewhere else")),
     }
-    match tokio::task::spawn_blocking(move || tidings_store_sqlite::check(&folder)).await {
-        Err(error) => Finding::fail(CHECK, format!("the check did not end: {error}")),
-        Ok(Err(error)) => Finding::fail(CHECK, error.to_string()),
-        Ok(Ok(report)) if !report.faults.is_empty() => Finding::fail(
+}
+
+/// Reads the whole database; `None` when there is none.
+pub(super) async fn read(folder: PathBuf) -> Option<Result<CheckReport, OpenError>> {
+    folder.join(DATABASE_FILE).exists().then_some(())?;
+    let read = tokio::task::spawn_blocking(move || tidings_store_sqlite::check(&folder)).await;
+    Some(read.expect("a check does not panic, and nobody cancels it"))
+}
+
+/// Whether the database is whole.
+pub(super) fn store(read: Option<Result<CheckReport, OpenError>>) -> Finding {
+    const CHECK: &str = "store";
+    match read {
+        None => Finding::ok(CHECK, "there is no database yet; the first start makes it"),
+        Some(Err(error)) => Finding::fail(CHECK, error.to_string()),
+        Some(Ok(report)) if !report.faults.is_empty() => Finding::fail(
             CHECK,
             format!(
                 "the database is damaged ({}): restore it from a copy made by `tidings backup`",
                 report.faults.join("; ")
             ),
         ),
-        Ok(Ok(report)) if report.schema < report.known_schema => Finding::ok(
+        Some(Ok(report)) if report.schema < report.known_schema => Finding::ok(
             CHECK,
             format!(
                 "every page is whole; the next start brings schema {} to {}",
                 report.schema, report.known_schema
             ),
         ),
-        Ok(Ok(report)) => Finding::ok(CHECK, format!("every page is whole; schema {}", report.schema)),
+        Some(Ok(report)) => Finding::ok(CHECK, format!("every page is whole; schema {}", report.schema)),
     }
 }
 
@@ -116,6 +126,8 @@ pub(super) fn clock(folder: &Path, clock: &dyn Clock) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use tidings_runtime::ManualClock;
 
     use super::super::Level;

@@ -8,9 +8,11 @@ use std::fmt;
 use clap::Args;
 use serde::Serialize;
 use tidings_runtime::SystemClock;
+use tidings_signing::KeyId;
 
 use crate::config::settings::OUTPUT;
 use crate::config::{Everything, Flags, Layers, ServeConfig};
+use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print, table};
 
@@ -99,8 +101,10 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
     let clock = SystemClock::new();
     let mut findings = vec![configuration(layers)];
     findings.push(data::folder(&config.data));
-    findings.push(data::master_key(&config));
-    findings.push(data::store(config.data.clone()).await);
+    let read = data::read(config.data.clone()).await;
+    let kept = read.as_ref().and_then(|read| read.as_ref().ok()?.master_key_id);
+    findings.push(data::master_key(&config, kept.map(KeyId::from_bytes)));
+    findings.push(data::store(read));
     findings.push(data::clock(&config.data, &clock));
     findings.push(network::server(&config, &clock).await);
     findings.extend(network::public_url(&config, &clock).await);
@@ -112,7 +116,7 @@ fn configuration(layers: &Layers) -> Finding {
     let Some(path) = layers.file_path() else {
         return Finding::ok("configuration", "every setting can be used; there is no configuration file");
     };
-    if layers.file_has_secrets() && data::others_can_read(path) {
+    if layers.file_has_secrets() && data_folder::is_open_to_others(path) {
         let words = format!("{0} holds secrets and can be read by others: run `chmod 600 {0}`", path.display());
         return Finding::warn("configuration", words);
     }

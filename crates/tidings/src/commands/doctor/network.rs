@@ -1,7 +1,6 @@
 //! Whether the server can be reached, or could listen, and what webhooks may reach.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,6 +11,7 @@ use tidings_runtime::{Clock, within};
 use super::Finding;
 use crate::config::ServeConfig;
 use crate::data_folder;
+use crate::listen::listen;
 
 /// How long a server may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,14 @@ pub(super) async fn server(config: &ServeConfig, clock: &dyn Clock) -> Finding {
             CHECK,
             format!("a server runs on {url}, on another data folder than {}", config.data.display()),
         ),
-        (Err(Unready::Absent), _) => could_listen(config),
+        (Err(Unready::Absent), Some(note)) => Finding::fail(
+            CHECK,
+            format!(
+                "process {} has the data folder, but nobody answers at {url}; its log says why",
+                note.pid
+            ),
+        ),
+        (Err(Unready::Absent), None) => could_listen(config).await,
         (Err(Unready::Otherwise(reason)), Some(_)) => {
             Finding::fail(CHECK, format!("it does not take requests: {reason}; its log says why"))
         }
@@ -56,21 +63,25 @@ pub(super) async fn public_url(config: &ServeConfig, clock: &dyn Clock) -> Optio
     })
 }
 
-/// What webhooks may reach beside the public network.
+/// What webhooks may reach beside the public network, by these settings: nobody can ask a running server what it was started with.
 pub(super) fn egress(config: &ServeConfig) -> Finding {
     const CHECK: &str = "egress policy";
+    let by = match data_folder::announced(&config.data) {
+        Some(_) => "by the settings given here (the running server may have others), ",
+        None => "",
+    };
     let single = config.egress_environments.iter().flat_map(|(_, networks)| networks);
     let networks: Vec<IpNet> = config.egress_allow.iter().chain(single).copied().collect();
     if networks.is_empty() {
-        return Finding::ok(CHECK, "webhooks may reach public addresses only");
+        return Finding::ok(CHECK, format!("{by}webhooks may reach public addresses only"));
     }
     let words: Vec<_> = networks.iter().map(ToString::to_string).collect();
     let words = words.join(", ");
     if AddressPolicy::new(networks).check(METADATA).is_ok() {
-        let words = format!("webhooks may also reach {words}: among them {METADATA}, the metadata service of clouds; allow less");
+        let words = format!("{by}webhooks may also reach {words}: among them {METADATA}, the metadata service of clouds; allow less");
         return Finding::warn(CHECK, words);
     }
-    Finding::ok(CHECK, format!("webhooks may also reach {words}"))
+    Finding::ok(CHECK, format!("{by}webhooks may also reach {words}"))
 }
 
 /// Why a server is not ready.
@@ -91,18 +102,10 @@ async fn ready(url: &str, clock: &dyn Clock) -> Result<(), Unready> {
     }
 }
 
-fn could_listen(config: &ServeConfig) -> Finding {
+async fn could_listen(config: &ServeConfig) -> Finding {
     const CHECK: &str = "server";
-    let address = config.listen;
-    match TcpListener::bind(address) {
-        Ok(_) => Finding::ok(CHECK, format!("none is running; {address} is free")),
-        Err(error) => {
-            let advice = match error.kind() {
-                io::ErrorKind::AddrInUse => "another program has it: stop it, or choose another --listen",
-                io::ErrorKind::PermissionDenied => "ports below 1024 are for root: choose another --listen",
-                _ => "choose another --listen",
-            };
-            Finding::fail(CHECK, format!("{address} cannot be listened on ({error}): {advice}"))
-        }
+    match listen(config.listen).await {
+        Ok(_) => Finding::ok(CHECK, format!("none is running; {} is free", config.listen)),
+        Err(error) => Finding::fail(CHECK, error.to_string()),
     }
 }

@@ -1,0 +1,183 @@
+//! How what cannot start is refused: in words that are said once, and with a status that scripts can tell apart.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use tidings_testkit::TestServer;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
+const ANOTHER_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+/// Starts a server on a free port, which does not come up; gives its status and what it said.
+fn refused(data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
+    let ended = Command::new(BINARY)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(arguments)
+        .output()
+        .unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+fn doctor(data: &Path, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let ended = Command::new(BINARY)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .args(["doctor", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .output()
+        .unwrap();
+    (ended.status.code(), String::from_utf8(ended.stdout).unwrap())
+}
+
+/// A data folder on which a server has run.
+async fn used() -> TestServer {
+    let mut server = TestServer::start(BINARY).await;
+    assert_eq!(server.terminate().await, Some(0));
+    server
+}
+
+#[test]
+fn a_port_that_is_taken_is_69_and_leaves_no_credential_that_nobody_saw() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+
+    let ended = Command::new(BINARY)
+        .env_clear()
+        .args(["serve", "--listen", &address, "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(69), "{said}");
+    assert!(
+        said.contains("cannot listen on") && said.contains("choose another --listen"),
+        "{said}"
+    );
+    assert!(!data.join("tidings.db").exists(), "the next start is still the first");
+}
+
+#[test]
+fn a_receiver_and_a_demo_end_alike_and_a_secret_that_checks_nothing_is_refused() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = |arguments: &[&str]| {
+        let ended = Command::new(BINARY).env_clear().args(arguments).output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    for arguments in [
+        ["receive", "--listen", &address].as_slice(),
+        &["demo", "--once", "--listen", &address],
+    ] {
+        let (status, said) = run(arguments);
+        assert!(status == Some(69) && said.contains("another program has it"), "{said}");
+    }
+    for secret in ["", "short"] {
+        let (status, said) = run(&["receive", "--listen", &address, "--secret", secret]);
+        assert!(status == Some(64) && said.starts_with("tidings: --secret: "), "{said}");
+    }
+}
+
+#[test]
+fn a_backup_of_nothing_is_66_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("backup.db");
+    let mut backup = Command::new(BINARY);
+    backup
+        .env_clear()
+        .args(["backup", "--to"])
+        .arg(&to)
+        .arg("--data")
+        .arg(folder.path());
+    let ended = backup.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        ended.status.code() == Some(66) && said.contains("there is no database in"),
+        "{said}"
+    );
+    assert!(!to.exists());
+}
+
+#[tokio::test]
+async fn a_data_folder_that_another_server_has_is_75_and_that_server_stays_known() {
+    let server = TestServer::start(BINARY).await;
+
+    let (status, said) = refused(server.data(), &[], &[]);
+
+    assert!(status == Some(75) && said.contains("is in use by another process"), "{said}");
+    assert!(server.data().join("server.json").exists());
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_73_and_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+
+    let (status, said) = refused(&folder.path().join("file/data"), &[], &[]);
+
+    assert!(status == Some(73), "{said}");
+    assert_eq!(said.matches("Not a directory").count(), 1, "{said}");
+}
+
+#[test]
+fn a_key_that_is_none_is_78_and_one_that_others_can_read_77() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("master.key");
+    fs::write(&key, "hunter2").unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let (status, said) = refused(folder.path(), &[], &[]);
+    assert!(status == Some(78) && !said.contains("hunter2"), "{said}");
+    assert_eq!(said.matches("this text is neither").count(), 1, "{said}");
+
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let (status, said) = refused(folder.path(), &[], &[]);
+    assert!(status == Some(77) && said.contains("chmod 600"), "{said}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_or_another_one_is_78_and_the_doctor_says_so_too() {
+    let server = used().await;
+    let another = [("TIDINGS_MASTER_KEY", ANOTHER_KEY)];
+
+    let (status, said) = refused(server.data(), &another, &[]);
+    assert!(status == Some(78) && said.contains("remove one of the two"), "{said}");
+    fs::remove_file(server.data().join("master.key")).unwrap();
+    let (status, said) = refused(server.data(), &[], &[]);
+    assert!(status == Some(78) && said.contains("put master.key back"), "{said}");
+    let (status, said) = refused(server.data(), &another, &[]);
+    assert!(status == Some(78) && said.contains("sealed with the master key"), "{said}");
+
+    let (status, found) = doctor(server.data(), &another);
+    let line = found.lines().find(|line| line.contains("master key")).unwrap();
+    assert!(status == Some(1) && line.starts_with("FAIL"), "{found}");
+    assert!(line.contains("the secrets of the database are sealed with key"), "{found}");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_65() {
+    let server = used().await;
+    fs::write(server.data().join("tidings.db"), "this is no database at all").unwrap();
+
+    let (status, said) = refused(server.data(), &[], &[]);
+
+    assert!(status == Some(65) && said.contains("is damaged"), "{said}");
+}
+
+#[test]
+fn settings_that_cannot_be_are_64_on_the_command_line_and_78_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said) = refused(folder.path(), &[], &["--egress-allow", "10.0.0.1/8"]);
+    assert!(status == Some(64) && said.contains("did you mean 10.0.0.0/8"), "{said}");
+    let (status, said) = refused(folder.path(), &[("TIDINGS_EGRESS_ALLOW", "10.0.0.1/8")], &[]);
+    assert!(status == Some(78) && said.contains("TIDINGS_EGRESS_ALLOW"), "{said}");
+}
