@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
-use crate::limits::URL_CHARS_MAX;
+use crate::limits::{HOST_CHARS_MAX, HOST_LABEL_CHARS_MAX, URL_CHARS_MAX};
 
 /// An absolute http or https URL with a host, without user info, without a fragment. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,9 +33,35 @@ pub enum UrlError {
     /// `#…`, which would never be sent.
     #[error("a URL with a fragment ('#…') is not allowed; it would never be sent")]
     Fragment,
+    /// Port 0, on which nothing listens.
+    #[error("port 0 is not a port that anything listens on; leave it away or use one between 1 and 65535")]
+    Port,
+    /// A host that no name server could know.
+    #[error("the host is not a name that can exist: {0}")]
+    Host(HostError),
     /// White space or control characters, which parsers silently drop.
     #[error("white space and control characters are not allowed in a URL")]
     Characters,
+}
+
+/// What is wrong with a host's name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum HostError {
+    /// Longer than [`HOST_CHARS_MAX`].
+    #[error("it has more than {HOST_CHARS_MAX} characters")]
+    TooLong,
+    /// Two dots in a row, or one at the beginning.
+    #[error("there is nothing between two of its dots, or before the first")]
+    EmptyLabel,
+    /// A part between dots is longer than [`HOST_LABEL_CHARS_MAX`].
+    #[error("one of its parts between dots has more than {HOST_LABEL_CHARS_MAX} characters")]
+    LongLabel,
+    /// A part between dots begins or ends with a hyphen.
+    #[error("its part '{0}' begins or ends with a hyphen")]
+    Hyphen(String),
+    /// Other characters than letters, digits, hyphens and underscores.
+    #[error("its part '{0}' has other characters than letters, digits, '-' and '_'")]
+    Characters(String),
 }
 
 impl EndpointUrl {
@@ -60,8 +86,13 @@ impl EndpointUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
-        if url.host().is_none() {
-            return Err(UrlError::Invalid("it has no host".to_owned()));
+        match url.host() {
+            None => return Err(UrlError::Invalid("it has no host".to_owned())),
+            Some(Host::Domain(name)) => check_host(name).map_err(UrlError::Host)?,
+            Some(Host::Ipv4(_) | Host::Ipv6(_)) => {}
+        }
+        if url.port() == Some(0) {
+            return Err(UrlError::Port);
         }
         Ok(Self(Arc::new(url)))
     }
@@ -80,6 +111,32 @@ impl EndpointUrl {
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().expect("http and https have a default port")
     }
+}
+
+/// Checks a name as the parser leaves it: in ASCII, with other scripts as Punycode. Underscores are no host names by the book, but many use them.
+fn check_host(name: &str) -> Result<(), HostError> {
+    let name = name.strip_suffix('.').unwrap_or(name); // the root, which may be written
+    if name.len() > HOST_CHARS_MAX {
+        return Err(HostError::TooLong);
+    }
+    for label in name.split('.') {
+        if label.is_empty() {
+            return Err(HostError::EmptyLabel);
+        }
+        if label.len() > HOST_LABEL_CHARS_MAX {
+            return Err(HostError::LongLabel);
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err(HostError::Hyphen(label.to_owned()));
+        }
+        if !label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        {
+            return Err(HostError::Characters(label.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for EndpointUrl {
@@ -125,6 +182,56 @@ mod tests {
             EndpointUrl::parse(&format!("https://h.test/{}", "x".repeat(2_048)), false),
             Err(UrlError::TooLong)
         );
+    }
+
+    #[test]
+    fn a_host_that_cannot_exist_and_port_0_are_refused() {
+        use HostError::{Characters, EmptyLabel, Hyphen, LongLabel, TooLong};
+        let part = str::to_owned;
+        for (host, expected) in [
+            (part("a..b"), EmptyLabel),
+            (part(".a.test"), EmptyLabel),
+            (part("."), EmptyLabel),
+            (part("a.test.."), EmptyLabel),
+            (part("-a.com"), Hyphen(part("-a"))),
+            (part("a-.com"), Hyphen(part("a-"))),
+            (part("*.a.com"), Characters(part("*"))),
+            (format!("{}.com", "a".repeat(64)), LongLabel),
+            (format!("{}.com", "ü".repeat(60)), LongLabel),
+            (format!("{}com", "a.".repeat(126)), TooLong),
+        ] {
+            let refused = EndpointUrl::parse(&format!("https://{host}/"), false);
+            assert_eq!(refused, Err(UrlError::Host(expected)), "{host}");
+        }
+        for host in ["a.test:0", "192.0.2.1:0", "[2001:db8::1]:0"] {
+            assert_eq!(
+                EndpointUrl::parse(&format!("https://{host}/"), false),
+                Err(UrlError::Port),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_that_can_exist_is_taken_however_unusual() {
+        let hosts = [
+            "a".to_owned(),
+            "a.test.".to_owned(),
+            "_dmarc.my_host.test".to_owned(),
+            "a--b.test".to_owned(),
+            "xn--bcher-kva.test".to_owned(),
+            "bücher.test".to_owned(),
+            "例え.テスト".to_owned(),
+            "1.a.test:1".to_owned(),
+            "a.test:65535".to_owned(),
+            "192.0.2.1".to_owned(),
+            "[2001:db8::1]:8443".to_owned(),
+            format!("{}.com", "a".repeat(63)),
+            format!("{}c.", "a.".repeat(126)),
+        ];
+        for host in hosts {
+            EndpointUrl::parse(&format!("https://{host}/"), false).unwrap_or_else(|error| panic!("{host}: {error}"));
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub mod webhook;
 pub use attempt::{Attempt, Exchange, Failure, FailureKind, Reply, Timings};
 pub use catalog::{Catalog, EventType, Origin};
 pub use delivery::{CancelReason, Delivery, DeliveryState, DeliveryStatus, Trigger};
-pub use endpoint::{EndpointUrl, UrlError};
+pub use endpoint::{EndpointUrl, HostError, UrlError};
 pub use environment::{Credential, Environment, Scopes, Settings};
 pub use event::Event;
 pub use event_key::{EventKey, EventKeyError};

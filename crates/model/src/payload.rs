@@ -41,10 +41,27 @@ pub fn check(payload: &[u8]) -> Result<(), PayloadError> {
     }
     .deserialize(&mut json)
     .and_then(|()| json.end())
-    .map_err(|error| PayloadError::Unreadable(error.to_string()))?;
+    .map_err(|error| PayloadError::Unreadable(in_words(&error)))?;
     match reserved {
         Some(name) => Err(PayloadError::Reserved(name)),
         None => Ok(()),
+    }
+}
+
+/// What the parser says, with what to do where that is not plain.
+fn in_words(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let instead = [
+        (
+            "number out of range",
+            "a number is beyond what a double can hold (about 1.8e308), so that receivers would read different ones; send it as a string",
+        ),
+        ("EOF while parsing", "it ends too early"),
+        ("recursion limit exceeded", "it is nested too deeply"),
+    ];
+    match instead.iter().find(|(words, _)| said.starts_with(words)) {
+        Some((_, plain)) => format!("{plain} (line {}, column {})", error.line(), error.column()),
+        None => said,
     }
 }
 
@@ -226,14 +243,14 @@ mod tests {
     fn what_receivers_would_read_differently_is_refused() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(70), "]".repeat(70));
         let cases: [(&[u8], &str); 11] = [
-            (b"", "EOF"),
-            (b"{", "EOF"),
+            (b"", "ends too early"),
+            (b"{", "ends too early"),
             (b"{\"a\":1,}", "trailing comma"),
             (b"{\"a\":1} x", "trailing characters"),
             (b"{\"a\":1,\"a\":2}", "the key 'a' comes twice"),
             (b"{\"x\":{\"a\":1,\"\\u0061\":2}}", "the key 'a' comes twice"),
             (b"{\"a\":NaN}", "expected value"),
-            (b"{\"a\":1e999}", "number out of range"),
+            (b"{\"a\":1e999}", "send it as a string (line 1, column"),
             (b"{\"a\":\"\\ud800\"}", "hex escape"),
             (b"{\"a\":\"\xff\"}", "unicode"),
             (deep.as_bytes(), "levels deep"),

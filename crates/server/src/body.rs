@@ -75,6 +75,7 @@ pub(crate) fn event_bytes_max(state: &ServerState) -> usize {
 pub(crate) async fn read(state: &ServerState, request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     check_content_type(&parts.headers)?;
+    check_content_encoding(&parts.headers)?;
     if declared_length(&parts.headers).is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large(bytes_max)); // before a byte of it is read
     }
@@ -123,13 +124,33 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(text) = single(headers, &header::CONTENT_TYPE)? else {
         return Ok(());
     };
-    let essence = text.split(';').next().unwrap_or_default().trim();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
     let taken = ["application/json", "application/x-www-form-urlencoded"];
-    if taken.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
-        return Ok(());
+    if !taken.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
+        let detail = format!("the content type is '{essence}'; send application/json");
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    let detail = format!("the content type is '{essence}'; send application/json");
-    Err(Problem::new(Code::UnsupportedMediaType, detail))
+    let parameters = parts.filter_map(|parameter| parameter.split_once('='));
+    for (_, charset) in parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")) {
+        let charset = charset.trim().trim_matches('"');
+        if !["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name)) {
+            let detail = format!("the charset is '{charset}'; send JSON in utf-8");
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    }
+    Ok(())
+}
+
+/// As it is: a compressed body could grow to any size.
+fn check_content_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    match single(headers, &header::CONTENT_ENCODING)? {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+            let detail = format!("the content encoding is '{encoding}'; send the body as it is, without compressing it");
+            Err(Problem::new(Code::UnsupportedMediaType, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use tidings_app::{Code, Problem};
 
-use crate::fault::{field_fault, without_position};
+use crate::fault::{field_fault, in_words, without_position};
 
 /// Reads a JSON object in UTF-8, borrowing from it where it can. What cannot be read is malformed; what can, but is not what it should be, is invalid
 /// and named by its path.
@@ -51,7 +51,10 @@ fn fault<'a, T: Deserialize<'a>>(text: &'a str, name: &str) -> Problem {
 fn malformed(error: &serde_json::Error, name: &str) -> Problem {
     let text = error.to_string();
     let (line, column) = (error.line(), error.column());
-    let detail = format!("{name} is not JSON: {} (line {line}, column {column})", without_position(&text));
+    let detail = format!(
+        "{name} is not JSON: {} (line {line}, column {column})",
+        in_words(without_position(&text))
+    );
     Problem::new(Code::Malformed, detail)
 }
 

@@ -1,13 +1,17 @@
 //! Limits of the HTTP server, each with its unit in its name. Those of what people send are in the model.
 
-/// Connections that are open at the same time unless configured otherwise; beyond them callers wait in the listener's backlog.
+/// Connections that are open at the same time unless configured otherwise.
 pub(crate) const CONNECTIONS_DEFAULT: usize = 4_096;
 /// Size of a request's line and headers.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Requests of one HTTP/2 connection that are under way at the same time.
 pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 256;
-/// How long a connection may be open without a request under way: for the first byte, for headers, and between requests.
-pub(crate) const IDLE_SECONDS_MAX: u64 = 60;
+/// How long a new connection may take until its first request has its headers.
+pub(crate) const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
+/// How long a connection may take between an answer and the headers of the next request.
+pub(crate) const IDLE_SECONDS_MAX: u64 = 30;
+/// How long a connection is idle before its place may go to another: its last answer is out, its first request had time to come.
+pub(crate) const SETTLED_SECONDS: u64 = 1;
 /// How long a connection that was asked to close may take.
 pub(crate) const GOODBYE_SECONDS_MAX: u64 = 2;
 /// How long the body of a request may take to arrive.

@@ -2,23 +2,26 @@
 
 mod activity;
 mod connection;
+mod places;
+mod seldom;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tidings_runtime::{Clock, OnError, Shutdown, TaskSet, within};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 
 use crate::limits::{ACCEPT_PAUSE_MS, CONNECTIONS_DEFAULT};
-use crate::router::router;
-use crate::state::ServerState;
 use connection::Connections;
+use places::Places;
+use seldom::Seldom;
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// Connections that are open at the same time; beyond them callers wait in the listener's backlog.
+    /// Connections that are served at the same time. Beyond them, a new one takes the place of the one that has been idle for longest; while none is
+    /// idle, it waits.
     pub connections_max: usize,
 }
 
@@ -34,20 +37,20 @@ impl Default for ServeLimits {
 /// A shutdown that is forced ends it at once. An error says that the listener itself is broken.
 pub async fn serve(
     listener: TcpListener,
-    state: ServerState,
+    routes: Router,
+    clock: Arc<dyn Clock>,
     limits: ServeLimits,
     shutdown: Shutdown,
     grace: Duration,
 ) -> std::io::Result<()> {
-    let clock = Arc::clone(&state.clock);
     let closing = Shutdown::new();
     let tasks = TaskSet::new(closing.clone());
-    let connections = Connections::new(router(state), Arc::clone(&clock), closing.clone());
-    let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
+    let places = Places::new(limits.connections_max, Arc::clone(&clock));
+    let connections = Connections::new(routes, Arc::clone(&clock), Arc::clone(&places), closing.clone());
     let accepted = tokio::select! {
         biased;
         () = shutdown.begun() => Ok(()),
-        broken = accept(listener, &connections, &tasks, places, &*clock) => broken,
+        broken = accept(listener, &connections, &tasks, &places, &clock) => broken,
     }; // the listener is closed here
     closing.begin();
     tokio::select! {
@@ -64,36 +67,33 @@ pub async fn serve(
     accepted
 }
 
-/// Accepts as long as there is a place, and gives every connection its own task.
+/// Accepts, and gives every connection a place and a task of its own.
 async fn accept(
     listener: TcpListener,
     connections: &Connections,
     tasks: &TaskSet,
-    places: Arc<Semaphore>,
-    clock: &dyn Clock,
+    places: &Places,
+    clock: &Arc<dyn Clock>,
 ) -> std::io::Result<()> {
+    let refused = Seldom::new(Arc::clone(clock));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.map_err(std::io::Error::other)?;
-        let stream = next(&listener, clock).await?;
-        let connection = connections.run(stream);
-        tasks.spawn("connection", OnError::Log, async move {
-            connection.await;
-            drop(place);
-            Ok::<(), std::convert::Infallible>(())
-        });
-    }
-}
-
-/// The next connection. Refusals of the operating system, such as too many open files, pass.
-async fn next(listener: &TcpListener, clock: &dyn Clock) -> std::io::Result<TcpStream> {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return Ok(stream),
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Mostly too many open files, which passes: sooner when an idle connection is closed.
+                if refused.now() {
+                    tracing::warn!(%error, "a connection could not be accepted; raise the limit of open files (ulimit -n) if it is too low");
+                }
+                drop(places.reclaim());
                 clock.sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                continue;
             }
-        }
+        };
+        let connection = connections.run(stream, places.take().await);
+        tasks.spawn("connection", OnError::Log, async move {
+            connection.await;
+            Ok::<(), std::convert::Infallible>(())
+        });
     }
 }

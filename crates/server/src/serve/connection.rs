@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::activity::{Activity, Answering, UnderWay};
+use super::places::{Place, Places};
 use crate::limits::{GOODBYE_SECONDS_MAX, HEAD_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
 
 /// What all connections share.
@@ -25,11 +27,12 @@ pub(super) struct Connections {
     router: Router,
     http: Builder<TokioExecutor>,
     clock: Arc<dyn Clock>,
+    places: Arc<Places>,
     closing: Shutdown,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, clock: Arc<dyn Clock>, closing: Shutdown) -> Self {
+    pub(super) fn new(router: Router, clock: Arc<dyn Clock>, places: Arc<Places>, closing: Shutdown) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().max_buf_size(HEAD_BYTES_MAX);
         http.http2()
@@ -39,23 +42,35 @@ impl Connections {
             router,
             http,
             clock,
+            places,
             closing,
         }
     }
 
-    /// Serves a connection until its peer, standing still or the shutdown ends it.
-    pub(super) fn run(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+    /// Serves a connection until its peer, standing still, another that needs its place, or the shutdown ends it.
+    pub(super) fn run(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
         let (router, http) = (self.router.clone(), self.http.clone());
         let (clock, closing) = (Arc::clone(&self.clock), self.closing.clone());
+        let activity = Activity::new(Arc::clone(&clock), Arc::clone(&self.places), place);
         async move {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "a connection without TCP_NODELAY"); // slower, and that is all
             }
-            let activity = Activity::new(Arc::clone(&clock));
-            let service = service_fn(|request| answer(router.clone(), request, activity.begin()));
+            let peer = stream.peer_addr().ok();
+            let service = service_fn(|mut request: Request<Incoming>| {
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                }
+                answer(router.clone(), request, activity.begin())
+            });
             let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             tokio::select! {
                 biased;
+                () = activity.displaced() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = within(&*clock, Duration::ZERO, connection).await; // says goodbye if that takes no waiting
+                    return;
+                }
                 ended = connection.as_mut() => return note(ended),
                 () = activity.stalled() => {
                     connection.as_mut().graceful_shutdown();
@@ -69,7 +84,10 @@ impl Connections {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, under_way: UnderWay) -> Result<Response<Answering>, Infallible> {
+async fn answer(router: Router, request: Request<Incoming>, under_way: Option<UnderWay>) -> Result<Response<Answering>, Infallible> {
+    let Some(under_way) = under_way else {
+        return std::future::pending().await; // until the connection is dropped: its place has gone to another
+    };
     let response = router.oneshot(request.map(Body::new)).await?;
     Ok(response.map(|body| Answering::new(body, under_way)))
 }

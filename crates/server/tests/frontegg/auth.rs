@@ -56,7 +56,7 @@ async fn wrong_credentials_are_401_and_unreadable_ones_400() {
         .text("{")
         .send()
         .await
-        .is_error(400, "EOF");
+        .is_error(400, "it ends too early");
 }
 
 #[tokio::test]

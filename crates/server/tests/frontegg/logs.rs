@@ -90,8 +90,14 @@ async fn a_log_that_cannot_be_asked_for_says_why() {
         .get("/webhook/logs/?id=wh_0000000000001")
         .await
         .is_error(404, "there is no webhook wh_0000000000001");
-    world.get("/webhook/logs/?offset=-1").await.is_error(400, "offset");
-    world.get("/webhook/logs/?limit=many").await.is_error(400, "limit");
+    for (query, words) in [
+        ("offset=-1", "offset: has to be a whole number that is not negative"),
+        ("offset=", "offset: has to be a whole number that is not negative"),
+        ("limit=many", "limit: has to be a whole number that is not negative"),
+        ("limit=99999999999999999999", "limit: is too large a number"),
+    ] {
+        world.get(&format!("/webhook/logs/?{query}")).await.is_error(400, words);
+    }
     world
         .get("/webhook/logs/?offset=10001")
         .await

@@ -121,6 +121,19 @@ async fn what_cannot_be_taken_is_400_in_the_clients_own_words_and_nothing_is_sto
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_plain_json_in_utf_8_is_415() {
+    let world = World::new().await;
+    for (name, value, words) in [
+        ("content-encoding", "gzip", "the content encoding is 'gzip'"),
+        ("content-type", "application/json; charset=latin1", "the charset is 'latin1'"),
+    ] {
+        for path in ["/webhook/custom", "/event/resources/triggers/v3"] {
+            world.ask("POST", path).with(name, value).send().await.is_error(415, words);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_beyond_the_limit_is_413() {
     let world = World::new().await;
     let body = json!({"url": "https://e.test/", "eventKeys": [], "description": "x".repeat(600 * 1024)});

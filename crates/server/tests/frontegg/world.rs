@@ -128,6 +128,7 @@ impl World {
             master_key: key,
             clock: clock.clone(),
             entropy,
+            tasks: TaskSet::new(shutdown.clone()),
             payload_bytes_max: PAYLOAD_BYTES_MAX,
         };
         let app = Arc::new(App::new(parts).await.unwrap());

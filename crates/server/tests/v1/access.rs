@@ -177,6 +177,7 @@ async fn a_tenant_sees_its_own_webhooks_and_their_log_and_nobody_elses() {
     let event = json!({"eventKey": "frontegg.user.created", "payload": {}, "tenantId": "acme"});
     world.ask("POST", "/v1/events").json(&event).send().await.expect(202);
     world.settle().await;
+    let of_webhook = format!("/v1/deliveries?webhookId={}", created.text_at("/id"));
     for (path, token, count) in [
         ("/v1/webhooks", &acme, 1),
         ("/v1/deliveries", &acme, 1),
@@ -184,6 +185,8 @@ async fn a_tenant_sees_its_own_webhooks_and_their_log_and_nobody_elses() {
         ("/v1/deliveries", &other, 0),
         ("/v1/webhooks?tenantId=acme", &other, 0),
         ("/v1/deliveries?tenantId=acme", &other, 0),
+        (&of_webhook, &acme, 1),
+        (&of_webhook, &other, 0),
     ] {
         let answer = world.ask("GET", path).bearer(token).send().await.expect(200);
         assert_eq!(answer.json["data"].as_array().unwrap().len(), count, "{path}");
@@ -197,6 +200,7 @@ async fn a_tenant_sees_its_own_webhooks_and_their_log_and_nobody_elses() {
         ("POST", "/test"),
         ("POST", "/rotate-secret"),
         ("POST", "/disable"),
+        ("POST", "/enable"),
     ] {
         let ask = |token: &str| world.ask(method, &format!("/v1/webhooks/{id}{path}")).bearer(token).body("{}");
         ask(&other).send().await.expect(404);

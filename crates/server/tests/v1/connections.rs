@@ -1,11 +1,14 @@
 //! Real connections: how many, how long, and how they end.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use parking_lot::Mutex;
 use tidings_runtime::{Clock, Shutdown};
-use tidings_server::{ServeLimits, serve};
+use tidings_server::{ServeLimits, router, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -29,7 +32,8 @@ impl Served {
         let mut serving = JoinSet::new();
         serving.spawn(serve(
             listener,
-            world.state.clone(),
+            router(world.state.clone()),
+            Arc::clone(&world.state.clock),
             limits,
             shutdown.clone(),
             Duration::from_secs(10),
@@ -93,6 +97,7 @@ fn publish_head(length: usize) -> String {
     format!("POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Basic {credential}\r\ncontent-length: {length}\r\n\r\n")
 }
 
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 const EVENT: &str = r#"{"eventKey":"frontegg.user.created","payload":{}}"#;
 
 #[tokio::test]
@@ -122,25 +127,25 @@ async fn http_2_is_spoken_without_being_asked_for() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_nothing_comes_is_closed_after_a_minute() {
+async fn a_connection_on_which_no_request_comes_is_closed_after_fifteen_seconds() {
     for sent in ["", "P", "POST /v1/ev", "PRI * HTTP/2.0\r\n"] {
         let served = Served::new(ServeLimits::default()).await;
         let mut stream = served.connect().await;
         stream.write_all(sent.as_bytes()).await.unwrap();
         let got = served.while_time_passes(rest(&mut stream)).await;
         assert!(!got.contains(" 200 "), "{sent:?}: {got}");
-        assert!((60..=70).contains(&served.seconds()), "{sent:?}: {}", served.seconds());
+        assert!((15..=20).contains(&served.seconds()), "{sent:?}: {}", served.seconds());
     }
 }
 
 #[tokio::test]
-async fn a_connection_between_requests_is_closed_after_a_minute() {
+async fn a_connection_between_requests_is_closed_after_half_a_minute() {
     let served = Served::new(ServeLimits::default()).await;
     let mut stream = served.connect().await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 "));
     assert_eq!(served.while_time_passes(rest(&mut stream)).await, "");
-    assert!((60..=70).contains(&served.seconds()), "{}", served.seconds());
+    assert!((30..=35).contains(&served.seconds()), "{}", served.seconds());
 }
 
 #[tokio::test]
@@ -191,23 +196,132 @@ async fn a_head_that_is_too_large_is_refused() {
     assert!(got.is_empty() || got.starts_with("HTTP/1.1 431 "), "{got}");
 }
 
-#[tokio::test]
-async fn beyond_the_limit_connections_wait_until_there_is_a_place() {
-    let served = Served::new(ServeLimits { connections_max: 1 }).await;
-    let health = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-    let mut first = served.connect().await;
-    first.write_all(health).await.unwrap();
-    assert!(answer(&mut first).await.starts_with("HTTP/1.1 200 "));
-    let mut second = served.connect().await;
-    second.write_all(health).await.unwrap();
-    for _ in 0..20 {
-        first.write_all(health).await.unwrap();
-        assert!(answer(&mut first).await.starts_with("HTTP/1.1 200 "));
+/// A connection on which one request has been answered.
+async fn asked(served: &Served) -> TcpStream {
+    let mut stream = served.connect().await;
+    stream.write_all(HEALTH).await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 "));
+    stream
+}
+
+/// Whether the server has closed a connection, as far as can be seen without waiting.
+fn is_closed(stream: &TcpStream) -> bool {
+    match stream.try_read(&mut [0; 1]) {
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        Ok(length) => length == 0,
     }
-    let unanswered = second.try_read(&mut [0; 1]).map_err(|error| error.kind());
+}
+
+#[tokio::test]
+async fn idle_strangers_lock_nobody_out_and_the_longest_idle_makes_room() {
+    let served = Served::new(ServeLimits { connections_max: 3 }).await;
+    let mut silent = served.connect().await;
+    served.world.settle().await;
+    served.world.clock.advance(Duration::from_secs(2));
+    let between_requests = asked(&served).await;
+    served.world.clock.advance(Duration::from_secs(2));
+    let mut half_a_head = served.connect().await;
+    half_a_head.write_all(b"GET /hea").await.unwrap();
+    served.world.settle().await;
+    served.world.clock.advance(Duration::from_secs(2));
+
+    let _first = asked(&served).await;
+    assert_eq!(rest(&mut silent).await, "", "the one that was silent for longest is closed");
+    assert!(!is_closed(&between_requests) && !is_closed(&half_a_head), "one is enough");
+    let _second = asked(&served).await;
+    let mut between_requests = between_requests;
+    assert_eq!(rest(&mut between_requests).await, "");
+    assert!(!is_closed(&half_a_head));
+    let _third = asked(&served).await;
+    assert_eq!(rest(&mut half_a_head).await, "");
+    assert_eq!(served.seconds(), 6, "nobody waited");
+}
+
+#[tokio::test]
+async fn a_connection_keeps_its_place_while_its_request_is_under_way() {
+    let served = Served::new(ServeLimits { connections_max: 1 }).await;
+    let mut busy = served.connect().await;
+    let (start, end) = EVENT.split_at(10);
+    busy.write_all(format!("{}{start}", publish_head(EVENT.len())).as_bytes())
+        .await
+        .unwrap();
+    served.world.settle().await;
+    let mut waiting = served.connect().await;
+    waiting.write_all(HEALTH).await.unwrap();
+    for _ in 0..5 {
+        served.world.settle().await;
+        served.world.clock.advance(Duration::from_secs(1));
+    }
+    assert!(!is_closed(&busy), "it is not idle");
+    let unanswered = waiting.try_read(&mut [0; 1]).map_err(|error| error.kind());
     assert_eq!(unanswered, Err(std::io::ErrorKind::WouldBlock));
+    busy.write_all(end.as_bytes()).await.unwrap();
+    assert!(answer(&mut busy).await.starts_with("HTTP/1.1 202 "));
+    let answered = served.while_time_passes(answer(&mut waiting)).await;
+    assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
+    assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn a_connection_that_has_just_come_is_not_closed_for_another() {
+    let served = Served::new(ServeLimits { connections_max: 1 }).await;
+    let first = asked(&served).await;
+    let mut second = served.connect().await;
+    second.write_all(HEALTH).await.unwrap();
+    served.world.settle().await;
+    assert!(!is_closed(&first), "its answer may still be on its way");
     drop(first);
     assert!(answer(&mut second).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_full_server_says_what_to_do_once_a_minute() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let served = Served::new(ServeLimits { connections_max: 1 }).await;
+    let mut held = Vec::new();
+    for (seconds, warnings) in [(0, 0), (2, 1), (20, 1), (20, 1), (19, 1), (2, 2), (20, 2)] {
+        served.world.clock.advance(Duration::from_secs(seconds));
+        held.push(asked(&served).await);
+        let said = log.0.lock().clone();
+        assert_eq!(said.len(), warnings, "after {} seconds: {said:?}", served.seconds());
+    }
+    let warnings = log.0.lock().clone();
+    assert!(
+        warnings[0].contains("connections_max=1 ") && warnings[0].contains("raise max_connections"),
+        "{warnings:?}"
+    );
+}
+
+/// The warnings of this thread: their fields, in a line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                let _ = write!(self.0, "{field}={value:?} ");
+            }
+        }
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().push(line.0);
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 #[tokio::test]

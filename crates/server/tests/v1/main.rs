@@ -5,11 +5,14 @@
 mod access;
 mod bad_input;
 mod connections;
+mod content;
 mod deliveries;
 mod document;
 mod environments;
 mod event_types;
 mod events;
 mod ops;
+mod rotation;
+mod schemas;
 mod webhooks;
 mod world;

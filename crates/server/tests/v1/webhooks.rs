@@ -150,6 +150,28 @@ async fn a_webhook_is_switched_off_and_on() {
 }
 
 #[tokio::test]
+async fn what_was_accepted_is_still_retried_after_its_key_was_taken_out() {
+    let world = World::new().await;
+    let id = world.webhook("https://a.test/").await;
+    world.network.tell("https://a.test/", Does::Answers(503, "later"));
+    world.publish("{}").await;
+    world.settle().await;
+    let patch = json!({"eventKeys": []});
+    let path = format!("/v1/webhooks/{id}");
+    world.ask("PATCH", &path).json(&patch).send().await.expect(200);
+    world.publish("{}").await;
+    world.network.tell("https://a.test/", Does::Answers(200, "ok"));
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.settle().await;
+    let log = world.ask("GET", "/v1/deliveries").send().await.expect(200);
+    assert_eq!(log.json["data"].as_array().unwrap().len(), 1, "the second event has none");
+    assert_eq!(
+        (log.text_at("/data/0/status"), &log.json["data"][0]["attempts"]),
+        ("delivered", &json!(2))
+    );
+}
+
+#[tokio::test]
 async fn webhooks_are_searched_narrowed_and_paged() {
     let world = World::new().await;
     for (name, url, tenant, active) in [

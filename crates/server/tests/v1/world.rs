@@ -21,7 +21,7 @@ use tidings_server::{MetricsPage, Readiness, Refresh, ServerState};
 use tidings_signing::{MasterKey, Vault};
 use tidings_store::MemStore;
 
-pub(crate) use ask::Ask;
+pub(crate) use ask::{Answer, Ask};
 pub(crate) use network::{Does, Network};
 
 /// When every world begins.
@@ -79,6 +79,7 @@ impl World {
             master_key,
             clock: Arc::new(clock.clone()),
             entropy,
+            tasks: TaskSet::new(Shutdown::new()),
             payload_bytes_max: PAYLOAD_BYTES_DEFAULT,
         };
         let app = Arc::new(App::new(parts).await.unwrap());

@@ -24,7 +24,8 @@ pub(super) struct NewEvent<'a> {
     #[serde(borrow)]
     #[schema(value_type = String, example = "frontegg.user.created")]
     event_key: Text<'a>,
-    /// A JSON object, which receivers get as its bytes are. `eventContext` and `eventKey` are added to it.
+    /// A JSON object, which receivers get as its bytes are. `eventContext` and `eventKey` are added to it. A name comes once in an object, and a number
+    /// is one that a double can hold, up to about 1.8e308: larger ones go as strings.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     payload: &'a RawValue,
@@ -89,7 +90,8 @@ impl AcceptedEvent {
 /// Publish an event
 ///
 /// Answers when the event and its deliveries are durable. The same `Idempotency-Key` with the same bytes gives the same event again for 24 hours; with
-/// other bytes it is a conflict.
+/// other bytes it is a conflict. A payload that receivers would read in different ways is refused: a name that comes twice in one object, half a
+/// surrogate pair, a number out of the range of doubles such as `1e999999`.
 #[utoipa::path(
     post,
     path = "/v1/events",

@@ -30,7 +30,7 @@ pub(super) struct WebhookPatch {
     /// Whether to make a secret; the reply shows it this once.
     #[serde(default)]
     generate_secret: bool,
-    /// Keys, `Category.*` or `*`.
+    /// Keys, `Category.*` or `*`; empty for no new events.
     event_keys: Option<Vec<String>>,
     /// Whether it gets deliveries.
     active: Option<bool>,
@@ -43,7 +43,9 @@ pub(super) struct WebhookPatch {
 
 /// Change a webhook
 ///
-/// Deliveries that are under way go to the URL, and with the secret, that it has when they are sent.
+/// Deliveries that are under way go to the URL, and with the secret, that it has when they are sent. Other `eventKeys`, an empty array
+/// too, hold for events that are accepted from then on: what was accepted for the webhook before is still delivered, and retried as its schedule says.
+/// To stop that too, disable the webhook.
 #[utoipa::path(
     patch,
     path = "/v1/webhooks/{id}",

@@ -54,6 +54,7 @@ pub(super) async fn list(
         tenant: query.tenant_id,
         search: query.search,
         active: query.active,
+        ..WebhookFilter::default()
     };
     let webhooks = state.app.webhooks(&caller, filter, query.limit.after(query.cursor)).await?;
     let webhooks: Result<Vec<_>, Problem> = webhooks

@@ -62,7 +62,8 @@ pub(super) struct Rotation {
 
 /// Rotate a webhook's secret
 ///
-/// Both secrets sign until the overlap ends, so that the receiver can change over in its own time.
+/// Both secrets sign until the overlap ends, so that the receiver can change over in its own time: `webhook-signature` has a signature of each. The token
+/// in `x-webhook-secret` has room for one, and is made with the new secret from the first delivery after the rotation on.
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{id}/rotate-secret",
