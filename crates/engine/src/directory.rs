@@ -109,6 +109,11 @@ impl Routes {
         found.iter().filter_map(|id| self.destinations.get(id).cloned()).collect()
     }
 
+    /// How many webhooks, of whichever tenant and the disabled ones too, are subscribed to an event.
+    pub fn subscribers(&self, event_type: &EventType) -> usize {
+        self.index.count(&event_type.key, &event_type.category)
+    }
+
     /// One webhook.
     pub fn destination(&self, webhook: WebhookId) -> Option<&Arc<Destination>> {
         self.destinations.get(&webhook)

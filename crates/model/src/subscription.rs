@@ -126,6 +126,14 @@ impl Audience {
         }
     }
 
+    fn collect_all(&self, into: &mut Vec<WebhookId>) {
+        into.extend(self.all_tenants.iter().chain(self.by_tenant.values().flatten()));
+    }
+
+    fn len(&self) -> usize {
+        self.all_tenants.len() + self.by_tenant.values().map(Vec::len).sum::<usize>()
+    }
+
     fn add(&mut self, webhook: WebhookId, tenant: Option<&TenantId>) {
         match tenant {
             None => self.all_tenants.push(webhook),
@@ -172,6 +180,17 @@ impl SubscriptionIndex {
         found.dedup();
         found
     }
+
+    /// How many webhooks, of whichever tenant, are subscribed to an event.
+    pub fn count(&self, key: &EventKey, category: &str) -> usize {
+        let mut found = Vec::new();
+        for audience in [self.by_category.get(category), self.by_key.get(key)].into_iter().flatten() {
+            audience.collect_all(&mut found);
+        }
+        found.sort_unstable();
+        found.dedup();
+        self.every.len() + found.len() // who wants everything is in no other list
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +227,8 @@ mod tests {
             }
             for (key, category) in KEYS {
                 let key: EventKey = key.parse().unwrap();
+                let subscribed = all.iter().filter(|(.., subscription)| subscription.wants(&key, category)).count();
+                prop_assert_eq!(index.count(&key, category), subscribed);
                 for of in 0..3 {
                     let of = tenant(of);
                     let expected: Vec<_> = all.iter()

@@ -28,7 +28,7 @@ fn append_one(tx: &mut WriteTx<'_>, event: &NewEvent) -> Outcome<Result<Appended
     let id = tx.memory.ids.next(event.at);
     insert_event(tx.connection, id, environment, event)?;
     for (ordinal, target) in event.targets.iter().enumerate() {
-        insert_delivery(tx.connection, id, ordinal, target, event)?;
+        insert_delivery(tx.connection, id, environment, ordinal, target, event)?;
     }
     let deliveries =
         u32::try_from(event.targets.len()).map_err(|_| Fault::Damaged(format!("event {id} has more targets than ordinals")))?;
@@ -96,7 +96,14 @@ fn insert_event(connection: &Connection, id: EventId, environment: i64, event: &
     Ok(())
 }
 
-fn insert_delivery(connection: &Connection, id: EventId, ordinal: usize, target: &Target, event: &NewEvent) -> Outcome<()> {
+fn insert_delivery(
+    connection: &Connection,
+    id: EventId,
+    environment: i64,
+    ordinal: usize,
+    target: &Target,
+    event: &NewEvent,
+) -> Outcome<()> {
     let at = event.at.as_millis();
     let (state, due_at, lease, ended_at, why) = match target.start {
         Start::Leased(grant) => (PENDING, Some(at), Some(grant), None, None),
@@ -106,8 +113,9 @@ fn insert_delivery(connection: &Connection, id: EventId, ordinal: usize, target:
     connection
         .prepare_cached(
             "-- append::insert_delivery: pending, in the caller's hands or not, or cancelled from the start
-             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, lease_token, lease_until, attempts, ended_at, why, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11)",
+             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, lease_token, lease_until, attempts, ended_at, why,
+                                     created_at, environment)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             id.raw(),
@@ -121,6 +129,7 @@ fn insert_delivery(connection: &Connection, id: EventId, ordinal: usize, target:
             ended_at,
             why.map(Code::code),
             id.timestamp().as_millis(),
+            environment,
         ])?;
     Ok(())
 }

@@ -23,15 +23,22 @@ const REST: &str = "(?4 IS NULL OR d.event < ?4 OR d.ordinal < ?5)
     AND (?6 IS NULL OR d.webhook = ?6)
     AND (?7 IS NULL OR d.state = ?7)
     AND d.attempts >= ?8
-    AND (?9 IS NULL OR e.key = ?9)
-    AND (?10 IS NULL OR e.tenant = ?10)
     AND (?11 IS NULL OR EXISTS (SELECT 1 FROM webhooks w WHERE w.id = d.webhook AND w.tenant = ?11))";
 
+/// The parts that are asked of the event.
+const REST_OF_EVENT: &str = "(?9 IS NULL OR e.key = ?9) AND (?10 IS NULL OR e.tenant = ?10)";
+
 /// The index that a list walks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Walk {
     /// The environment's events, and the deliveries of each.
     Environment,
+    /// The environment's deliveries that are not finished.
+    EnvironmentPending,
+    /// Those of them that failed and are tried again.
+    EnvironmentRetrying,
+    /// The environment's deliveries that came to nothing, of the state asked for.
+    EnvironmentFailed,
     /// The webhook's deliveries.
     Webhook,
     /// Those of them that came to nothing.
@@ -41,47 +48,77 @@ enum Walk {
 }
 
 impl Walk {
-    const fn sql(self) -> &'static str {
+    /// What is walked, and the condition that the index answers.
+    const fn sql(self) -> (&'static str, &'static str) {
         match self {
-            Self::Environment => {
-                "FROM events e INDEXED BY events_by_environment CROSS JOIN deliveries d ON d.event = e.id
-                 WHERE e.environment = ?1 AND e.id >= ?2 AND e.id < ?3"
-            }
-            Self::Webhook => {
-                "FROM deliveries d INDEXED BY deliveries_by_webhook CROSS JOIN events e ON e.id = d.event
-                 WHERE e.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.webhook = ?6"
-            }
-            Self::Failed => {
-                "FROM deliveries d INDEXED BY deliveries_failed CROSS JOIN events e ON e.id = d.event
-                 WHERE e.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.webhook = ?6 AND d.state >= 2"
-            }
-            Self::Retrying => {
-                "FROM deliveries d INDEXED BY deliveries_retrying CROSS JOIN events e ON e.id = d.event
-                 WHERE e.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.webhook = ?6 AND d.state = 0 AND d.attempts > 0"
-            }
+            Self::Environment => (
+                "events e INDEXED BY events_by_environment CROSS JOIN deliveries d ON d.event = e.id",
+                "e.environment = ?1 AND e.id >= ?2 AND e.id < ?3",
+            ),
+            Self::EnvironmentPending => (
+                "deliveries d INDEXED BY deliveries_pending_by_environment",
+                "d.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.state = 0",
+            ),
+            Self::EnvironmentRetrying => (
+                "deliveries d INDEXED BY deliveries_retrying_by_environment",
+                "d.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.state = 0 AND d.attempts > 0",
+            ),
+            Self::EnvironmentFailed => (
+                "deliveries d INDEXED BY deliveries_failed_by_environment",
+                "d.environment = ?1 AND d.event >= ?2 AND d.event < ?3 AND d.state >= 2 AND d.state = ?7",
+            ),
+            Self::Webhook => (
+                "deliveries d INDEXED BY deliveries_by_webhook",
+                "d.webhook = ?6 AND d.event >= ?2 AND d.event < ?3 AND d.environment = ?1",
+            ),
+            Self::Failed => (
+                "deliveries d INDEXED BY deliveries_failed",
+                "d.webhook = ?6 AND d.event >= ?2 AND d.event < ?3 AND d.environment = ?1 AND d.state >= 2",
+            ),
+            Self::Retrying => (
+                "deliveries d INDEXED BY deliveries_retrying",
+                "d.webhook = ?6 AND d.event >= ?2 AND d.event < ?3 AND d.environment = ?1 AND d.state = 0 AND d.attempts > 0",
+            ),
         }
     }
 
+    /// The newest first. An index that is walked from its end needs no sorting.
     const fn order(self) -> &'static str {
         match self {
             Self::Environment => "e.id DESC, d.ordinal DESC",
-            Self::Webhook | Self::Failed | Self::Retrying => "d.event DESC, d.ordinal DESC",
+            _ => "d.event DESC, d.ordinal DESC",
         }
     }
 
+    /// What is walked, with the event of each delivery.
+    fn with_event(self) -> String {
+        let (walk, condition) = self.sql();
+        let event = match self {
+            Self::Environment => "",
+            _ => "CROSS JOIN events e INDEXED BY events_by_environment ON e.environment = d.environment AND e.id = d.event",
+        };
+        format!("{walk} {event} WHERE {condition} AND {REST} AND {REST_OF_EVENT}")
+    }
+
     fn prepare_list(self, connection: &Connection) -> Outcome<CachedStatement<'_>> {
-        let (walk, order) = (self.sql(), self.order());
+        let (found, order) = (self.with_event(), self.order());
         Ok(connection.prepare_cached(&format!(
             "-- deliveries::list: newest first
-             SELECT {COLUMNS} {walk} AND {REST} ORDER BY {order} LIMIT ?12 OFFSET ?13"
+             SELECT {COLUMNS} FROM {found} ORDER BY {order} LIMIT ?12 OFFSET ?13"
         ))?)
     }
 
-    fn prepare_count(self, connection: &Connection) -> Outcome<CachedStatement<'_>> {
-        let walk = self.sql();
+    /// A count looks at events only when it is asked about them.
+    fn prepare_count(self, connection: &Connection, of_event: bool) -> Outcome<CachedStatement<'_>> {
+        let (walk, condition) = self.sql();
+        let found = match self {
+            Self::Environment => self.with_event(),
+            _ if of_event => self.with_event(),
+            _ => format!("{walk} WHERE {condition} AND {REST} AND ?9 IS NULL AND ?10 IS NULL"),
+        };
         Ok(connection.prepare_cached(&format!(
             "-- deliveries::count: up to a cap
-             SELECT count(*) FROM (SELECT 1 {walk} AND {REST} LIMIT ?12 OFFSET ?13)"
+             SELECT count(*) FROM (SELECT 1 FROM {found} LIMIT ?12 OFFSET ?13)"
         ))?)
     }
 }
@@ -103,8 +140,13 @@ impl<'a> Search<'a> {
         };
         let search = |webhook: Option<WebhookId>| {
             let walk = match (webhook, filter.status) {
+                _ if filter.event.is_some() => Walk::Environment, // one event is less than anything else
+                (None, Some(StatusFilter::Pending)) => Walk::EnvironmentPending,
+                // What one webhook has finished is more than what its environment has not.
+                (Some(_), Some(StatusFilter::Pending)) if filter.webhook.is_some() => Walk::EnvironmentPending,
+                (None, Some(StatusFilter::Retrying)) => Walk::EnvironmentRetrying,
+                (None, Some(StatusFilter::Exhausted | StatusFilter::Cancelled)) => Walk::EnvironmentFailed,
                 (None, _) => Walk::Environment,
-                (Some(_), _) if filter.event.is_some() => Walk::Environment, // one event is less than one webhook
                 (Some(_), Some(StatusFilter::Exhausted | StatusFilter::Cancelled)) => Walk::Failed,
                 (Some(_), Some(StatusFilter::Retrying)) => Walk::Retrying,
                 (Some(_), _) => Walk::Webhook,
@@ -136,7 +178,8 @@ impl<'a> Search<'a> {
     }
 
     fn count(&self, connection: &Connection, cap: usize) -> Outcome<usize> {
-        let mut statement = self.walk.prepare_count(connection)?;
+        let of_event = self.filter.event_key.is_some() || self.filter.tenant.is_some();
+        let mut statement = self.walk.prepare_count(connection, of_event)?;
         self.with_parameters(0, cap, |parameters| Ok(statement.query_row(parameters, |row| row.get(0))?))
     }
 
@@ -269,28 +312,32 @@ fn state(record: &Record<'_, '_>) -> Outcome<DeliveryState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrations;
+    use crate::plan;
 
     #[test]
     fn no_list_sorts_what_it_finds() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrations::apply(&mut connection, std::path::Path::new("tidings.db"), 0).unwrap();
+        let connection = plan::database();
         let walks = [
-            (Walk::Environment, "events_by_environment"),
-            (Walk::Webhook, "deliveries_by_webhook"),
-            (Walk::Failed, "deliveries_failed"),
-            (Walk::Retrying, "deliveries_retrying"),
+            (Walk::Environment, "events_by_environment (environment=? AND id>? AND id<?)"),
+            (
+                Walk::EnvironmentPending,
+                "deliveries_pending_by_environment (environment=? AND event>? AND event<?)",
+            ),
+            (
+                Walk::EnvironmentRetrying,
+                "deliveries_retrying_by_environment (environment=? AND event>? AND event<?)",
+            ),
+            (
+                Walk::EnvironmentFailed,
+                "deliveries_failed_by_environment (environment=? AND state=? AND event>? AND event<?)",
+            ),
+            (Walk::Webhook, "deliveries_by_webhook (webhook=? AND event>? AND event<?)"),
+            (Walk::Failed, "deliveries_failed (webhook=? AND event>? AND event<?)"),
+            (Walk::Retrying, "deliveries_retrying (webhook=? AND event>? AND event<?)"),
         ];
         for (walk, index) in walks {
             let list = walk.prepare_list(&connection).unwrap();
-            let sql = format!("EXPLAIN QUERY PLAN {}", list.expanded_sql().unwrap());
-            let mut explain = connection.prepare(&sql).unwrap();
-            let plan: Vec<String> = explain
-                .query_map([], |row| row.get("detail"))
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            let plan = plan.join("; ");
+            let plan = plan::of(&connection, &list.expanded_sql().unwrap());
             assert!(
                 plan.contains(index) && !plan.contains("TEMP B-TREE") && !plan.contains("SCAN"),
                 "{plan}"

@@ -1,6 +1,6 @@
 //! The audit log and the activity, and forgetting both.
 
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 use tidings_model::{EnvironmentId, Timestamp, WebhookId};
 use tidings_store::{Activity, ActivityCounts, AuditEntry, AuditFilter, AuditRecord, Page};
 use uuid::Uuid;
@@ -28,16 +28,27 @@ pub(crate) fn record_audit(tx: &WriteTx<'_>, entry: &AuditEntry) -> Outcome<()> 
     Ok(())
 }
 
+/// What a list of the audit log walks, from its newest end.
+fn prepare_audit<'a>(connection: &'a Connection, filter: &AuditFilter) -> Outcome<CachedStatement<'a>> {
+    let walk = if filter.environment.is_some() {
+        "audit INDEXED BY audit_by_environment WHERE environment = ?2"
+    } else if filter.actor.is_some() {
+        "audit INDEXED BY audit_by_actor WHERE actor = ?3"
+    } else {
+        "audit WHERE true"
+    };
+    Ok(connection.prepare_cached(&format!(
+        "-- history::audit: newest first
+         SELECT number, at, actor, action, environment, target, detail FROM {walk}
+           AND number < ?1 AND (?2 IS NULL OR environment = ?2) AND (?3 IS NULL OR actor = ?3)
+           AND (?4 IS NULL OR substr(action, 1, length(?4)) = ?4)
+         ORDER BY number DESC LIMIT ?5 OFFSET ?6"
+    ))?)
+}
+
 /// Entries of the audit log.
 pub(crate) fn audit(connection: &Connection, filter: &AuditFilter, page: Page<u64>) -> Outcome<Vec<AuditRecord>> {
-    connection
-        .prepare_cached(
-            "-- history::audit: newest first
-             SELECT number, at, actor, action, environment, target, detail FROM audit
-             WHERE number < ?1 AND (?2 IS NULL OR environment = ?2) AND (?3 IS NULL OR actor = ?3)
-               AND (?4 IS NULL OR substr(action, 1, length(?4)) = ?4)
-             ORDER BY number DESC LIMIT ?5 OFFSET ?6",
-        )?
+    prepare_audit(connection, filter)?
         .query_and_then(
             params![
                 page.before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX),
@@ -87,9 +98,9 @@ pub(crate) fn add_activity(tx: &WriteTx<'_>, activity: &[Activity]) -> Outcome<(
             environment,
             added.webhook.map_or(0, WebhookId::raw),
             added.from.as_millis(),
-            accepted as i64,
-            delivered as i64,
-            failed as i64,
+            accepted.cast_signed(),
+            delivered.cast_signed(),
+            failed.cast_signed(),
         ])?;
     }
     Ok(())
@@ -113,7 +124,9 @@ pub(crate) fn activity(
     )?;
     let mut found = Vec::new();
     let whole = [0];
-    let ids: Vec<i64> = webhooks.iter().map(|id| id.raw()).collect();
+    let mut ids: Vec<i64> = webhooks.iter().map(|id| id.raw()).collect();
+    ids.sort_unstable();
+    ids.dedup();
     for webhook in if ids.is_empty() { &whole[..] } else { &ids } {
         let rows = statement.query_and_then(
             params![short, webhook, from.as_millis(), until.as_millis()],
@@ -136,9 +149,18 @@ pub(crate) fn activity(
             found.push(activity?);
         }
     }
-    found.sort_by_key(|activity| (activity.from, activity.webhook));
+    found.sort_by_key(|activity| activity.from); // stable: by webhook among equals
     Ok(found)
 }
+
+const FORGET_SESSIONS: &str = "-- history::forget: sessions that have ended
+    DELETE FROM sessions WHERE id IN (
+        SELECT id FROM sessions INDEXED BY sessions_by_end WHERE ends_at <= ?1 ORDER BY ends_at LIMIT ?2)";
+const FORGET_ENTRIES: &str = "-- history::forget: old entries of the audit log
+    DELETE FROM audit WHERE number IN (SELECT number FROM audit INDEXED BY audit_by_time WHERE at < ?1 ORDER BY at LIMIT ?2)";
+const FORGET_SPANS: &str = "-- history::forget: old activity
+    DELETE FROM activity WHERE (environment, webhook, from_at) IN (
+        SELECT environment, webhook, from_at FROM activity INDEXED BY activity_by_time WHERE from_at < ?1 ORDER BY from_at LIMIT ?2)";
 
 /// Forgets what is over or too old.
 pub(crate) fn forget(tx: &WriteTx<'_>, at: Timestamp, audit_before: Timestamp, activity_before: Timestamp, limit: usize) -> Outcome<usize> {
@@ -146,21 +168,51 @@ pub(crate) fn forget(tx: &WriteTx<'_>, at: Timestamp, audit_before: Timestamp, a
         let parameters = params![before.as_millis(), sql_count(limit)];
         Ok(tx.connection.prepare_cached(sql)?.execute(parameters)?)
     };
-    let sessions = run(
-        "-- history::forget: sessions that have ended
-         DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at <= ?1 LIMIT ?2)",
-        at,
-    )?;
-    let entries = run(
-        "-- history::forget: old entries of the audit log
-         DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        audit_before,
-    )?;
-    let spans = run(
-        "-- history::forget: old activity
-         DELETE FROM activity WHERE (environment, webhook, from_at) IN
-             (SELECT environment, webhook, from_at FROM activity WHERE from_at < ?1 LIMIT ?2)",
-        activity_before,
-    )?;
+    let sessions = run(FORGET_SESSIONS, at)?;
+    let entries = run(FORGET_ENTRIES, audit_before)?;
+    let spans = run(FORGET_SPANS, activity_before)?;
     Ok(sessions + entries + spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan;
+
+    #[test]
+    fn the_audit_log_is_walked_from_its_end_by_whoever_is_asked_for() {
+        let connection = plan::database();
+        let here = AuditFilter {
+            environment: Some(EnvironmentId::from_chance([1; 16])),
+            ..AuditFilter::default()
+        };
+        let by_zoe = AuditFilter {
+            actor: Some("person zoe@example.com".to_owned()),
+            ..AuditFilter::default()
+        };
+        for (filter, expected) in [
+            (here, "SEARCH audit USING INDEX audit_by_environment (environment=? AND number<?)"),
+            (by_zoe, "SEARCH audit USING INDEX audit_by_actor (actor=? AND number<?)"),
+            (AuditFilter::default(), "SEARCH audit USING INTEGER PRIMARY KEY (rowid<?)"),
+        ] {
+            let statement = prepare_audit(&connection, &filter).unwrap();
+            assert_eq!(plan::of(&connection, &statement.expanded_sql().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_found_by_its_time() {
+        let connection = plan::database();
+        for (sql, index) in [
+            (FORGET_SESSIONS, "sessions_by_end (ends_at<?)"),
+            (FORGET_ENTRIES, "audit_by_time (at<?)"),
+            (FORGET_SPANS, "activity_by_time (from_at<?)"),
+        ] {
+            let plan = plan::of(&connection, sql);
+            assert!(
+                plan.contains(index) && !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+                "{plan}"
+            );
+        }
+    }
 }

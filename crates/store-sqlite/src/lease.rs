@@ -222,8 +222,8 @@ pub(crate) fn resend(
     tx.connection
         .prepare_cached(
             "-- lease::resend: the new delivery
-             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, attempts, created_at)
-             VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?5)",
+             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, attempts, created_at, environment)
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?5, (SELECT environment FROM events WHERE id = ?1))",
         )?
         .execute(params![
             new.id.event.raw(),

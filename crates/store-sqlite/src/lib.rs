@@ -22,6 +22,8 @@ mod history;
 mod lease;
 mod migrations;
 mod people;
+#[cfg(test)]
+mod plan;
 mod readers;
 mod record;
 mod settle;

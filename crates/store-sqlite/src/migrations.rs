@@ -99,3 +99,36 @@ pub(crate) fn version(connection: &Connection, file: &Path) -> Result<u32, OpenE
 fn checksum(migration: &Migration) -> Vec<u8> {
     digest(&SHA256, migration.sql.as_bytes()).as_ref().to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliveries_of_an_older_database_are_told_their_environment() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(HISTORY).unwrap();
+        for (migration, version) in MIGRATIONS[..2].iter().zip(1_u32..) {
+            connection.execute_batch(migration.sql).unwrap();
+            connection
+                .execute(
+                    "INSERT INTO migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, 0)",
+                    params![version, migration.name, checksum(migration)],
+                )
+                .unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO events (id, environment, key, body) VALUES (1, 7, 'order.placed', x'');
+                 INSERT INTO deliveries (event, ordinal, webhook, trigger, state, ended_at, attempts, created_at) VALUES (1, 0, 1, 0, 2, 0, 1, 0)",
+            )
+            .unwrap();
+
+        apply(&mut connection, Path::new("tidings.db"), 0).unwrap();
+
+        let environment: i64 = connection
+            .query_row("SELECT environment FROM deliveries", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(environment, 7);
+    }
+}

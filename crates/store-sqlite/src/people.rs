@@ -166,14 +166,16 @@ pub(crate) fn touch_session(tx: &WriteTx<'_>, id: SessionId, seen_at: Timestamp,
 
 /// Sessions that have not ended, of one person or of all.
 pub(crate) fn sessions(connection: &Connection, email: Option<&str>, at: Timestamp) -> Outcome<Vec<Session>> {
+    let walk = if email.is_some() {
+        "people p CROSS JOIN sessions s INDEXED BY sessions_by_person ON s.person = p.id WHERE p.email = ?1 AND s.ends_at > ?2"
+    } else {
+        "sessions s INDEXED BY sessions_by_end CROSS JOIN people p ON p.id = s.person WHERE ?1 IS NULL AND s.ends_at > ?2"
+    };
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "-- people::sessions: newest first
-             SELECT s.id, p.email, s.created_at, s.seen_at, s.ends_at, s.agent, s.address
-             FROM sessions s JOIN people p ON p.id = s.person
-             WHERE s.ends_at > ?2 AND (?1 IS NULL OR p.email = ?1)
-             ORDER BY s.created_at DESC, s.id",
-        )?
+             SELECT s.id, p.email, s.created_at, s.seen_at, s.ends_at, s.agent, s.address FROM {walk} ORDER BY s.created_at DESC, s.id"
+        ))?
         .query_and_then(params![email, at.as_millis()], session)?
         .collect()
 }

@@ -18,7 +18,7 @@ pub struct Activity {
 /// What happened, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActivityCounts {
-    /// Events that were accepted; of an environment only.
+    /// Events that were accepted; none of a webhook, which accepts nothing.
     pub accepted: u64,
     /// Attempts that delivered.
     pub delivered: u64,

@@ -158,11 +158,7 @@ async fn what_waits_for_a_deleted_webhook_is_cancelled_and_never_sent() {
     let webhook = world.webhook("leaving", &[Does::Answers(500)]).await;
     world.publish().await;
 
-    world
-        .store
-        .delete_webhook(world.environment, webhook, START)
-        .await
-        .unwrap();
+    world.store.delete_webhook(world.environment, webhook, START).await.unwrap();
     world.engine.changed(world.environment).await.unwrap();
     world.pass(Duration::from_secs(3_600)).await;
 

@@ -121,7 +121,7 @@ pub async fn a_person_is_changed_in_what_is_given(store: &Arc<dyn Store>) {
         password_hash: Some("$argon2id$other".to_owned()),
     };
     assert_eq!(change(&hash).await, Ok(()));
-    people[1].password_hash = "$argon2id$other".to_owned();
+    "$argon2id$other".clone_into(&mut people[1].password_hash);
     assert!(store.people().await.done() == people, "the password was to change");
 
     let unknown = store.change_person("nobody@example.com", &into(PersonRole::Owner)).await.done();

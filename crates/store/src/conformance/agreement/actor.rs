@@ -30,6 +30,8 @@ pub(super) struct Actor {
     pub(super) events: Vec<(EnvironmentId, EventId)>,
     pub(super) leases: Vec<Held>,
     pub(super) versions: BTreeMap<EnvironmentId, u64>,
+    /// Sessions that somebody wanted.
+    pub(super) sessions: u8,
     /// What is numbered is never numbered alike.
     number: u8,
     token: i64,
@@ -46,6 +48,7 @@ impl Actor {
             events: Vec::new(),
             leases: Vec::new(),
             versions: BTreeMap::new(),
+            sessions: 0,
             number: 0,
             token: 0,
         }
@@ -60,6 +63,8 @@ impl Actor {
                 String::new()
             }
             Op::Configure(configure) => self.configure(configure).await,
+            Op::Person(person) => self.person(*person).await,
+            Op::History(history) => self.history(history).await,
             Op::Road(road) => self.road(road).await,
             Op::Read(read) => self.read(read).await,
         }

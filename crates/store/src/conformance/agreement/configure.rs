@@ -6,8 +6,8 @@ use tidings_model::{DisableReason, EnvironmentId, Settings, Webhook, WebhookStat
 
 use super::actor::{Actor, tenant_id};
 use super::op::{Configure, ENVIRONMENTS};
+use crate::EnvironmentChange;
 use crate::conformance::world::{Done, at, credential, environment, event_type, webhook};
-use crate::{EnvironmentChange, Person, PersonRole};
 
 impl Actor {
     pub(super) async fn configure(&mut self, what: &Configure) -> String {
@@ -57,16 +57,6 @@ impl Actor {
                 Some(id) => format!("{:?}", self.store.delete_credential(self.environments[*slot], id).await.done()),
                 None => String::new(),
             },
-            Configure::CreatePerson { number } => {
-                let email = format!("{number}@example.com");
-                let person = Person {
-                    email,
-                    role: PersonRole::Viewer,
-                    password_hash: String::new(),
-                    created_at: self.now,
-                };
-                format!("{:?}", self.store.create_person(&person).await.done())
-            }
             Configure::CreateWebhook { slot, tenant } => self.create_webhook(*slot, *tenant).await,
             Configure::ReplaceWebhook { slot, active, outdated } => self.replace_webhook(*slot, *active, *outdated).await,
             Configure::DeleteWebhook { slot } => match self.webhooks[*slot] {

@@ -11,7 +11,8 @@ impl Actor {
         let environments = self.store.environments().await.done();
         seen.push(format!("{environments:?}"));
         seen.push(format!("{:?}", self.store.credentials().await.done()));
-        seen.push(format!("{:?}", self.store.people().await.done()));
+        seen.extend(self.look_at_people().await);
+        seen.extend(self.look_at_audit().await);
         let mut due = self.store.due_webhooks().await.done();
         due.sort_by_key(|due| due.webhook);
         seen.push(format!("due: {due:?}"));
@@ -29,6 +30,8 @@ impl Actor {
             seen.push(format!("routing of {id}: {routing:?}"));
             let webhooks = self.store.webhooks(id, &WebhookFilter::default(), Page::first(1_000)).await.done();
             seen.push(format!("webhooks of {id}: {webhooks:?}"));
+            seen.push(format!("{id} holds: {:?}", self.store.environment_holds(id).await.done()));
+            seen.extend(self.look_at_activity(id).await);
             let events = self.store.events(&EventFilter::of(id), Page::first(1_000)).await.done();
             seen.push(format!("events of {id}: {events:?}"));
             let deliveries = self

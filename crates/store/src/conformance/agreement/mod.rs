@@ -5,8 +5,10 @@
 
 mod actor;
 mod configure;
+mod history;
 mod look;
 mod op;
+mod people;
 mod read;
 mod road;
 

@@ -5,6 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_model::delivery::StatusFilter;
 
+use super::history::{self, History};
+use super::people::{self, PersonOp};
+
 /// Environments of the world.
 pub(super) const ENVIRONMENTS: usize = 2;
 /// Webhooks of the world; the n-th belongs to the environment n % [`ENVIRONMENTS`].
@@ -15,6 +18,8 @@ pub(super) enum Op {
     /// The clock goes on, or back, by milliseconds.
     Move(i64),
     Configure(Configure),
+    Person(PersonOp),
+    History(History),
     Road(Road),
     Read(Read),
 }
@@ -31,7 +36,6 @@ pub(super) enum Configure {
     DeleteEventType { slot: usize, key: u8 },
     CreateCredential { slot: usize },
     DeleteCredential { slot: usize, number: usize },
-    CreatePerson { number: u8 },
     CreateWebhook { slot: usize, tenant: Option<u8> },
     ReplaceWebhook { slot: usize, active: bool, outdated: bool },
     DeleteWebhook { slot: usize },
@@ -143,6 +147,7 @@ pub(super) enum Read {
         tenant: Option<u8>,
         active: Option<bool>,
         search: Option<u8>,
+        in_trouble: bool,
         part: Part,
     },
     Detail {
@@ -180,6 +185,8 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => jump.prop_map(Op::Move),
         4 => configure().prop_map(Op::Configure),
+        3 => people::ops().prop_map(Op::Person),
+        3 => history::ops().prop_map(Op::History),
         12 => road().prop_map(Op::Road),
         4 => read().prop_map(Op::Read),
     ]
@@ -197,7 +204,6 @@ fn configure() -> impl Strategy<Value = Configure> {
         1 => (environment.clone(), 0..3_u8).prop_map(|(slot, key)| Configure::DeleteEventType { slot, key }),
         1 => environment.clone().prop_map(|slot| Configure::CreateCredential { slot }),
         1 => (environment, 0..4_usize).prop_map(|(slot, number)| Configure::DeleteCredential { slot, number }),
-        1 => (0..3_u8).prop_map(|number| Configure::CreatePerson { number }),
         3 => (webhook.clone(), tenant()).prop_map(|(slot, tenant)| Configure::CreateWebhook { slot, tenant }),
         4 => (webhook.clone(), any::<bool>(), prop::bool::weighted(0.2))
             .prop_map(|(slot, active, outdated)| Configure::ReplaceWebhook { slot, active, outdated }),
@@ -298,8 +304,8 @@ fn read() -> impl Strategy<Value = Read> {
         4 => (slot.clone(), narrow(), part()).prop_map(|(slot, narrow, part)| Read::Deliveries { slot, narrow, part }),
         2 => (slot.clone(), narrow(), 0..8_usize).prop_map(|(slot, narrow, cap)| Read::Count { slot, narrow, cap }),
         2 => (slot.clone(), narrow(), part()).prop_map(|(slot, narrow, part)| Read::Events { slot, narrow, part }),
-        2 => (slot.clone(), tenant(), option::of(any::<bool>()), option::of(0..6_u8), part())
-            .prop_map(|(slot, tenant, active, search, part)| Read::Webhooks { slot, tenant, active, search, part }),
+        2 => (slot.clone(), tenant(), option::of(any::<bool>()), option::of(0..6_u8), prop::bool::weighted(0.3), part())
+            .prop_map(|(slot, tenant, active, search, in_trouble, part)| Read::Webhooks { slot, tenant, active, search, in_trouble, part }),
         2 => (slot, 0..5_usize, 0..4_u32).prop_map(|(slot, event, ordinal)| Read::Detail { slot, event, ordinal }),
     ]
 }

@@ -78,6 +78,7 @@ impl Actor {
                 tenant,
                 active,
                 search,
+                in_trouble,
                 part,
                 ..
             } => {
@@ -86,7 +87,7 @@ impl Actor {
                     tenant: tenant.map(tenant_id),
                     search,
                     active: *active,
-                    in_trouble: false,
+                    in_trouble: *in_trouble,
                 };
                 let before = part.before.and_then(|(slot, _)| *self.webhooks.get(slot)?);
                 let page = Page {
