@@ -12,7 +12,7 @@ use tidings_store::{Store, StoreError};
 use tokio::sync::Mutex;
 
 use crate::jobs::Jobs;
-use crate::links::LINK_KEY_PURPOSE;
+use crate::links::{self, UsedLinks};
 use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::schema::Schemas;
@@ -50,6 +50,7 @@ pub struct App {
     pub(crate) links: TokenKeys,
     /// Held while a link is used: it works once.
     pub(crate) linking: Mutex<()>,
+    pub(crate) used_links: UsedLinks,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
@@ -75,8 +76,9 @@ impl App {
             entropy: parts.entropy,
             tasks: parts.tasks,
             tokens: TokenKeys::new(&parts.master_key.derive(TOKEN_KEY_PURPOSE), &[]),
-            links: TokenKeys::new(&parts.master_key.derive(LINK_KEY_PURPOSE), &[]),
+            links: links::keys(&parts.master_key),
             linking: Mutex::default(),
+            used_links: UsedLinks::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             jobs: Jobs::default(),

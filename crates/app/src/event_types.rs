@@ -46,6 +46,13 @@ impl App {
             .ok_or_else(|| Problem::not_found("event type", &key))
     }
 
+    /// How many webhooks of the caller's environment are subscribed to each of these, in their order.
+    pub fn subscribers<'a>(&self, caller: &Caller, event_types: impl IntoIterator<Item = &'a EventType>) -> Result<Vec<usize>, Problem> {
+        caller.can_read_environment()?;
+        let routes = self.routes(caller.environment)?;
+        Ok(event_types.into_iter().map(|event_type| routes.subscribers(event_type)).collect())
+    }
+
     /// Adds an event type to the caller's environment.
     pub async fn create_event_type(&self, caller: &Caller, draft: EventTypeDraft) -> Result<Arc<EventType>, Problem> {
         caller.can_write_environment()?;

@@ -29,6 +29,7 @@ mod throttle;
 pub mod tokens;
 mod validate;
 mod visit;
+pub mod waiting;
 pub mod webhooks;
 
 pub use app::{App, AppParts, TOKEN_KEY_PURPOSE};

@@ -1,13 +1,17 @@
 //! Links that let somebody choose a password: the first owner, who was invited, who forgot theirs.
 //!
 //! A link is a signed token and is stored nowhere. It works once, because it is bound to what using it changes: that there is no owner yet, or the
-//! password that the person has (or has not) now.
+//! password that the person has (or has not) now. Whoever has the master key makes links without asking anybody: [`keys`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tidings_model::Timestamp;
+use tidings_signing::{MasterKey, MintError, TokenKeys};
 use tidings_store::{Person, PersonChange, PersonRole};
 
 use crate::app::App;
@@ -21,13 +25,58 @@ use crate::visit::Visit;
 pub const SETUP_LASTS: Duration = Duration::from_secs(24 * 3_600);
 /// An invitation lasts that long.
 pub const INVITATION_LASTS: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A recovery link lasts that long: it is made at a terminal beside the browser.
+pub const RECOVERY_LASTS: Duration = Duration::from_secs(15 * 60);
 
 /// The purpose of the key that signs links.
-pub(crate) const LINK_KEY_PURPOSE: &str = "tidings links";
+const LINK_KEY_PURPOSE: &str = "tidings links";
 /// The audience of set-up links.
 const SETUP_AUDIENCE: &str = "tidings set-up";
 /// The audience of invitations and of links to choose a password anew.
 const INVITATION_AUDIENCE: &str = "tidings invitation";
+/// The audience of recovery links.
+const RECOVERY_AUDIENCE: &str = "tidings recovery";
+
+/// The keys that links of a server are signed with.
+pub fn keys(master_key: &MasterKey) -> TokenKeys {
+    TokenKeys::new(&master_key.derive(LINK_KEY_PURPOSE), &[])
+}
+
+/// The token of a set-up link. It is refused while somebody can sign in.
+pub fn mint_setup_token(keys: &TokenKeys, now: Timestamp) -> Result<String, MintError> {
+    keys.mint(&SetupClaims {
+        aud: SETUP_AUDIENCE.to_owned(),
+        exp: seconds(now + SETUP_LASTS),
+    })
+}
+
+/// The token of a link with which a person who is there chooses a new password, made by whoever has the master key: the way back in for an owner
+/// whom no other owner can help. `chance` tells it from every other one.
+pub fn mint_recovery_token(keys: &TokenKeys, email: &str, chance: [u8; 16], now: Timestamp) -> Result<String, MintError> {
+    keys.mint(&InvitationClaims {
+        aud: RECOVERY_AUDIENCE.to_owned(),
+        exp: seconds(now + RECOVERY_LASTS),
+        sub: email.to_owned(),
+        mark: HEXLOWER.encode(&chance),
+    })
+}
+
+/// The recovery links that were used, by their marks, with the Unix second at which each ends anyway. Kept in memory: one that outlives a restart
+/// was in the hands of somebody who can make another.
+#[derive(Debug, Default)]
+pub(crate) struct UsedLinks(Mutex<BTreeMap<String, u64>>);
+
+impl UsedLinks {
+    fn add(&self, mark: String, ends: u64, now: u64) {
+        let mut used = self.0.lock();
+        used.retain(|_, ends| *ends > now);
+        used.insert(mark, ends);
+    }
+
+    fn has(&self, mark: &str) -> bool {
+        self.0.lock().contains_key(mark)
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct SetupClaims {
@@ -41,8 +90,14 @@ struct InvitationClaims {
     exp: u64,
     /// The person's address.
     sub: String,
-    /// See [`mark`].
+    /// See [`mark`]; of a recovery link, chance.
     mark: String,
+}
+
+/// A link that is good now, and whom it is for.
+struct Invited {
+    person: Person,
+    claims: InvitationClaims,
 }
 
 impl App {
@@ -51,11 +106,7 @@ impl App {
         if self.somebody_can_sign_in().await? {
             return Ok(None);
         }
-        let claims = SetupClaims {
-            aud: SETUP_AUDIENCE.to_owned(),
-            exp: self.seconds_in(SETUP_LASTS),
-        };
-        self.mint_link(&claims).map(Some)
+        mint_setup_token(&self.links, self.clock.now()).map(Some).map_err(not_minted)
     }
 
     /// Checks a set-up link without using it: for the page that it leads to.
@@ -65,11 +116,11 @@ impl App {
     pub async fn check_setup_token(&self, token: &str) -> Result<(), Problem> {
         let _: SetupClaims = self
             .links
-            .verify(token, SETUP_AUDIENCE, self.seconds_in(Duration::ZERO))
+            .verify(token, SETUP_AUDIENCE, seconds(self.clock.now()))
             .map_err(|_| {
                 Problem::new(
                     Code::Forbidden,
-                    "this set-up link is not valid, or not any more; restart the server for a new one",
+                    "this set-up link is not valid, or not any more; `tidings people link` makes a new one",
                 )
             })?;
         if self.somebody_can_sign_in().await? {
@@ -120,7 +171,7 @@ impl App {
     /// # Errors
     /// [`Code::Forbidden`] when it is not valid, or was used.
     pub async fn invitation(&self, token: &str) -> Result<String, Problem> {
-        self.invited(token).await.map(|person| person.email)
+        self.invited(token).await.map(|invited| invited.person.email)
     }
 
     /// Gives a person who was invited the password that they chose, ends their sessions, and signs them in.
@@ -133,12 +184,15 @@ impl App {
         let password_hash = self.passwords.hash(password, self.entropy.bytes16()).await?;
         let person = {
             let _alone = self.linking.lock().await;
-            let person = self.invited(token).await?;
+            let Invited { person, claims } = self.invited(token).await?;
             let change = PersonChange {
                 password_hash: Some(password_hash.clone()),
                 ..PersonChange::default()
             };
             self.store.change_person(&person.email, &change).await?.map_err(|_| used())?;
+            if claims.aud == RECOVERY_AUDIENCE {
+                self.used_links.add(claims.mark, claims.exp, seconds(self.clock.now()));
+            }
             Person { password_hash, ..person }
         };
         self.store.end_sessions(&person.email, None).await?;
@@ -149,38 +203,39 @@ impl App {
     }
 
     pub(crate) fn invitation_token(&self, person: &Person) -> Result<String, Problem> {
-        self.mint_link(&InvitationClaims {
+        let claims = InvitationClaims {
             aud: INVITATION_AUDIENCE.to_owned(),
-            exp: self.seconds_in(INVITATION_LASTS),
+            exp: seconds(self.clock.now() + INVITATION_LASTS),
             sub: person.email.clone(),
             mark: mark(person),
-        })
+        };
+        self.links.mint(&claims).map_err(not_minted)
     }
 
-    async fn invited(&self, token: &str) -> Result<Person, Problem> {
-        let claims: InvitationClaims = self
-            .links
-            .verify(token, INVITATION_AUDIENCE, self.seconds_in(Duration::ZERO))
-            .map_err(|_| used())?;
-        let person = self.person(&claims.sub).await?;
-        person.filter(|person| mark(person) == claims.mark).ok_or_else(used)
+    async fn invited(&self, token: &str) -> Result<Invited, Problem> {
+        let now = seconds(self.clock.now());
+        let read = |audience| self.links.verify::<InvitationClaims>(token, audience, now);
+        let claims = read(INVITATION_AUDIENCE).or_else(|_| read(RECOVERY_AUDIENCE)).map_err(|_| used())?;
+        let person = self.person(&claims.sub).await?.ok_or_else(used)?;
+        let good = match claims.aud.as_str() {
+            RECOVERY_AUDIENCE => !self.used_links.has(&claims.mark),
+            _ => mark(&person) == claims.mark,
+        };
+        if good { Ok(Invited { person, claims }) } else { Err(used()) }
     }
 
     async fn somebody_can_sign_in(&self) -> Result<bool, Problem> {
         let people = self.store.people().await?;
         Ok(people.iter().any(|person| !person.password_hash.is_empty()))
     }
+}
 
-    fn mint_link<C: Serialize>(&self, claims: &C) -> Result<String, Problem> {
-        self.links
-            .mint(claims)
-            .map_err(|error| Problem::new(Code::Internal, error.to_string()))
-    }
+fn not_minted(error: MintError) -> Problem {
+    Problem::new(Code::Internal, error.to_string())
+}
 
-    /// Unix seconds, that long from now.
-    fn seconds_in(&self, duration: Duration) -> u64 {
-        (self.clock.now() + duration).as_seconds().unsigned_abs()
-    }
+fn seconds(at: Timestamp) -> u64 {
+    at.as_seconds().unsigned_abs()
 }
 
 /// What an invitation is bound to: this person, added then, with this password or none. It tells nothing of the password's hash.
@@ -193,6 +248,6 @@ fn mark(person: &Person) -> String {
 fn used() -> Problem {
     Problem::new(
         Code::Forbidden,
-        "this link is not valid, or not any more: it works once, for seven days; ask an owner for a new one",
+        "this link is not valid, or not any more: it works once, for a while; ask an owner for a new one",
     )
 }

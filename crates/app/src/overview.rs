@@ -77,6 +77,8 @@ pub struct Overview {
     pub pending: usize,
     /// Those of them that have failed at least once, counted likewise.
     pub retrying: usize,
+    /// Deliveries of events of the span whose schedule has run out, counted likewise.
+    pub exhausted: usize,
     /// Webhooks in trouble now, counted up to a page of them.
     pub in_trouble: usize,
 }
@@ -110,12 +112,12 @@ impl App {
     pub async fn overview(&self, caller: &Caller, span: Span) -> Result<Overview, Problem> {
         let series = self.activity(caller, &[], span).await?.into_iter().next();
         let series = series.expect("an environment has one series");
-        let (pending, retrying) = self.unfinished(caller).await?;
         Ok(Overview {
             counts: series.total(),
+            pending: self.count(caller, StatusFilter::Pending, None).await?,
+            retrying: self.count(caller, StatusFilter::Retrying, None).await?,
+            exhausted: self.count(caller, StatusFilter::Exhausted, Some(series.from)).await?,
             series,
-            pending,
-            retrying,
             in_trouble: self.webhooks_in_trouble(caller, PAGE_ROWS_MAX).await?.len(),
         })
     }
@@ -138,28 +140,14 @@ impl App {
         Ok(self.engine.activity.pulse(caller.environment))
     }
 
-    /// Deliveries that are not finished, and those that have failed: asked of the webhooks that have any, because most have none.
-    async fn unfinished(&self, caller: &Caller) -> Result<(usize, usize), Problem> {
-        let (mut pending, mut retrying) = (0, 0);
-        for due in self.store.due_webhooks().await? {
-            if due.environment != caller.environment {
-                continue;
-            }
-            for (counted, status) in [(&mut pending, StatusFilter::Pending), (&mut retrying, StatusFilter::Retrying)] {
-                let filter = DeliveryFilter {
-                    webhook: Some(due.webhook),
-                    status: Some(status),
-                    ..DeliveryFilter::of(caller.environment)
-                };
-                if *counted < OVERVIEW_COUNT_MAX {
-                    *counted += self.store.count_deliveries(&filter, OVERVIEW_COUNT_MAX - *counted).await?;
-                }
-            }
-            if pending >= OVERVIEW_COUNT_MAX && retrying >= OVERVIEW_COUNT_MAX {
-                break;
-            }
-        }
-        Ok((pending, retrying))
+    /// Deliveries that stand so, counted up to [`OVERVIEW_COUNT_MAX`].
+    async fn count(&self, caller: &Caller, status: StatusFilter, from: Option<Timestamp>) -> Result<usize, Problem> {
+        let filter = DeliveryFilter {
+            status: Some(status),
+            from,
+            ..DeliveryFilter::of(caller.environment)
+        };
+        Ok(self.store.count_deliveries(&filter, OVERVIEW_COUNT_MAX).await?)
     }
 }
 

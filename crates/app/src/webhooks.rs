@@ -77,6 +77,8 @@ pub struct WebhookChange {
     pub active: Option<bool>,
     /// Headers that are sent with every delivery.
     pub headers: Option<Vec<(String, String)>>,
+    /// Its `updated_at` when whoever changes it read it: refused when somebody changed it since. `None` does not ask.
+    pub unchanged_since: Option<Timestamp>,
 }
 
 /// A webhook and, when it was made or rotated here, the secret that was generated: shown this once.
@@ -95,6 +97,17 @@ pub struct Unsealed {
     pub secret: Option<String>,
     /// Its custom headers.
     pub headers: Vec<(String, String)>,
+}
+
+/// A draft that can be saved.
+struct CheckedDraft {
+    name: String,
+    description: String,
+    url: EndpointUrl,
+    secret: NewSecret,
+    subscription: Subscription,
+    headers: Vec<(String, String)>,
+    tenant: Option<TenantId>,
 }
 
 /// A secret about to be sealed.
@@ -153,21 +166,20 @@ impl App {
         })
     }
 
-    /// Adds a webhook.
-    pub async fn create_webhook(&self, caller: &Caller, draft: WebhookDraft) -> Result<SavedWebhook, Problem> {
+    /// Says what is wrong with a draft, as [`Self::create_webhook`] would, and saves nothing.
+    pub async fn check_webhook(&self, caller: &Caller, draft: WebhookDraft) -> Result<(), Problem> {
         caller.can_write()?;
+        self.check_draft(caller, draft).await.map(drop)
+    }
+
+    async fn check_draft(&self, caller: &Caller, draft: WebhookDraft) -> Result<CheckedDraft, Problem> {
         let routes = self.routes(caller.environment)?;
         let mut faults = Faults::default();
         let url = faults.check("url", self.check_url(&routes, &draft.url).await);
-        let name = if draft.name.trim().is_empty() {
-            url.as_ref().map(|url| url.host().to_string()).unwrap_or_default()
-        } else {
-            draft.name
-        };
-        let name = if name.is_empty() {
-            None
-        } else {
-            faults.check("name", validate::name(&name))
+        let name = match (draft.name.trim().is_empty(), &url) {
+            (false, _) => faults.check("name", validate::name(&draft.name)),
+            (true, Some(url)) => faults.check("name", validate::name(&url.host().to_string())),
+            (true, None) => None,
         };
         let description = faults.check("description", validate::description(&draft.description));
         let subscription = faults.check("eventKeys", check_event_keys(&routes, &draft.event_keys));
@@ -179,6 +191,26 @@ impl App {
             (None, None) => None,
         };
         faults.into_result()?;
+        let checked = (name, description, url, secret, subscription, headers);
+        let (Some(name), Some(description), Some(url), Some(secret), Some(subscription), Some(headers)) = checked else {
+            return Err(Problem::new(Code::Internal, "a draft without faults has every field"));
+        };
+        Ok(CheckedDraft {
+            name,
+            description,
+            url,
+            secret,
+            subscription,
+            headers,
+            tenant,
+        })
+    }
+
+    /// Adds a webhook.
+    pub async fn create_webhook(&self, caller: &Caller, draft: WebhookDraft) -> Result<SavedWebhook, Problem> {
+        caller.can_write()?;
+        let active = draft.active;
+        let checked = self.check_draft(caller, draft).await?;
         let now = self.clock.now();
         let disabled = WebhookState::Disabled {
             at: now,
@@ -187,18 +219,18 @@ impl App {
         let mut webhook = Webhook {
             id: self.webhook_id(),
             environment: caller.environment,
-            tenant,
-            name: name.unwrap_or_default(),
-            description: description.unwrap_or_default(),
-            url: url.map(|url| url.to_string()).unwrap_or_default(),
+            tenant: checked.tenant,
+            name: checked.name,
+            description: checked.description,
+            url: checked.url.to_string(),
             secrets: SealedSecretSet::default(),
-            subscription: subscription.unwrap_or_default(),
-            headers: seal_headers(&self.vault, &*self.entropy, caller.environment, &headers.unwrap_or_default()),
-            state: if draft.active { WebhookState::Active } else { disabled },
+            subscription: checked.subscription,
+            headers: seal_headers(&self.vault, &*self.entropy, caller.environment, &checked.headers),
+            state: if active { WebhookState::Active } else { disabled },
             created_at: now,
             updated_at: now,
         };
-        let generated = self.put_secret(&mut webhook, secret.unwrap_or(NewSecret::Keep));
+        let generated = self.put_secret(&mut webhook, checked.secret);
         if !self.store.create_webhook(&webhook).await? {
             return Err(Problem::not_found("environment", &caller.environment));
         }
@@ -236,7 +268,7 @@ impl App {
         let mut secret = secret.unwrap_or(NewSecret::Keep);
         let mut generated = None;
         let saved = self
-            .edit(caller, id, |webhook, at| {
+            .edit(caller, id, change.unchanged_since, |webhook, at| {
                 if let Some(name) = &name {
                     webhook.name.clone_from(name);
                 }
@@ -268,7 +300,7 @@ impl App {
     pub async fn switch_webhook(&self, caller: &Caller, id: WebhookId, active: bool) -> Result<WebhookWithHealth, Problem> {
         caller.can_write()?;
         let before = self.webhook(caller, id).await?.webhook;
-        let saved = self.edit(caller, id, |webhook, at| switch(webhook, active, at)).await?;
+        let saved = self.edit(caller, id, None, |webhook, at| switch(webhook, active, at)).await?;
         self.record_change(caller, &before, &saved.webhook).await;
         Ok(saved)
     }
@@ -300,7 +332,7 @@ impl App {
         };
         let text = generated.then(|| secret.expose().to_owned());
         let saved = self
-            .edit(caller, id, |webhook, at| {
+            .edit(caller, id, None, |webhook, at| {
                 let sealed = seal_secret(&self.vault, &*self.entropy, webhook.environment, &secret);
                 let before = webhook.secrets.current.replace(sealed);
                 webhook.secrets.rotating_out = before.filter(|_| !overlap.is_zero()).map(|before| (before, at + overlap));
@@ -353,16 +385,23 @@ impl App {
             .await;
     }
 
-    /// Reads, changes and replaces a webhook, again when somebody else was faster.
+    /// Reads, changes and replaces a webhook, again when somebody else was faster; but not one that changed since the time given.
     async fn edit(
         &self,
         caller: &Caller,
         id: WebhookId,
+        as_of: Option<Timestamp>,
         mut edit: impl FnMut(&mut Webhook, Timestamp),
     ) -> Result<WebhookWithHealth, Problem> {
         for _ in 0..CHANGES_MAX {
             let WebhookWithHealth { mut webhook, .. } = self.webhook(caller, id).await?;
             let unchanged_since = webhook.updated_at;
+            if as_of.is_some_and(|as_of| as_of != unchanged_since) {
+                return Err(Problem::new(
+                    Code::Conflict,
+                    "somebody changed this webhook after you opened it; nothing was saved. Look at how it stands now, and make your change again",
+                ));
+            }
             let at = self.clock.now().max(unchanged_since + Duration::from_millis(1));
             edit(&mut webhook, at);
             webhook.updated_at = at;

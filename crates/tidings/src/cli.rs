@@ -12,6 +12,7 @@ use crate::commands::doctor::Doctor;
 use crate::commands::environments::Environments;
 use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
+use crate::commands::people::People;
 use crate::commands::test::Test;
 use crate::commands::webhooks::Webhooks;
 use crate::config::{Flags, Serve};
@@ -44,7 +45,8 @@ First steps:
 pub(crate) enum Command {
     /// Run a server.
     ///
-    /// The first start of a data folder makes the environment Development and a credential, and prints its secret once. SIGTERM finishes what is under
+    /// The first start of a data folder makes the environment Development and a credential, and prints its secret once. While nobody can sign in to the
+    /// portal, each start prints a link with which the first owner is set up. SIGTERM finishes what is under
     /// way; a second one stops at once, and loses nothing. `tidings --help` says what the exit status means.
     #[command(after_help = "\
 Examples:
@@ -70,6 +72,8 @@ Examples:
     Environments(Environments),
     /// Credentials of an environment: client ids and secrets.
     Credentials(Credentials),
+    /// People: a link for the first owner, or for somebody who forgot their password.
+    People(People),
     /// Webhooks: URLs and the events that they are subscribed to.
     Webhooks(Webhooks),
     /// Events: send one, look at what was sent.

@@ -14,6 +14,7 @@ use tidings_signing::Vault;
 use tidings_store::StoreError;
 use tidings_store_sqlite::{OpenError, SqliteOptions, SqliteStore};
 
+use crate::commands::people::set_up_link;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::listen::{ListenError, listen};
@@ -51,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) url: String,
     /// What the first start of the data folder made.
     pub(crate) first_start: Option<FirstStart>,
+    /// The link with which the first owner is set up, while nobody can sign in.
+    pub(crate) setup_link: Option<String>,
     /// Ends everything.
     pub(crate) shutdown: Shutdown,
     engine: Arc<Engine>,
@@ -104,6 +107,8 @@ impl Node {
             .await?,
         );
         let first_start = app.bootstrap(&config.bootstrap).await?;
+        let base = config.public_url.as_ref().map_or(url.as_str(), url::Url::as_str);
+        let setup_link = app.setup_token().await?.map(|token| set_up_link(base, &token));
         let readiness = Readiness::new();
         let http = TaskSet::new(Shutdown::new());
         let state = ServerState::new(
@@ -134,6 +139,7 @@ impl Node {
         Ok(Self {
             url,
             first_start,
+            setup_link,
             shutdown,
             engine,
             store,

@@ -1,5 +1,6 @@
 //! `tidings serve`: a node that runs until it is told to stop.
 
+use tidings_app::bootstrap::FirstStart;
 use tidings_runtime::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -46,6 +47,7 @@ pub(crate) async fn told_to_stop(shutdown: &Shutdown) -> anyhow::Result<()> {
 /// Runs a node. The first SIGTERM or SIGINT stops it in order, the second at once.
 pub(crate) async fn run(config: ServeConfig) -> Outcome {
     let mut signals = Signals::listen()?;
+    raise_open_files(config.max_connections);
     let node = Node::start(&config).await?;
     show_first_start(&node);
     if data_folder::is_open_to_others(&config.data) {
@@ -78,10 +80,33 @@ pub(crate) async fn run(config: ServeConfig) -> Outcome {
     }
 }
 
+/// Files that a server has open beside the connections of callers: those to receivers and those of the database.
+const OTHER_FILES: u64 = 2_048;
+
+/// Takes as many open files as the operating system grants: what it gives at first is often fewer than the connections that are allowed.
+fn raise_open_files(connections: usize) {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) if files < connections as u64 + OTHER_FILES => tracing::warn!(
+            files,
+            connections,
+            "the limit of open files is low for so many connections: raise it (ulimit -n), or lower max_connections"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}
+
 fn show_first_start(node: &Node) {
-    let Some(first) = &node.first_start else {
-        return;
-    };
+    if let Some(first) = &node.first_start {
+        show_credential(node, first);
+    }
+    if let Some(link) = &node.setup_link {
+        say("Nobody can sign in to the portal yet. This link sets up the first owner, once, within a day:");
+        say(&format!("  {link}"));
+    }
+}
+
+fn show_credential(node: &Node, first: &FirstStart) {
     say(&format!(
         "First start: made the environment '{}' and its first credential.",
         first.environment

@@ -10,6 +10,7 @@ pub(crate) mod environments;
 pub(crate) mod event_types;
 pub(crate) mod events;
 mod openapi;
+pub(crate) mod people;
 pub(crate) mod test;
 pub(crate) mod webhooks;
 
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         }
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
+        Command::People(args) => people::run(args).await,
         Command::Webhooks(args) => webhooks::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::EventTypes(args) => event_types::run(args).await,

@@ -131,7 +131,7 @@ pub(crate) static MAX_CONNECTIONS: Setting<usize> = Setting {
     facts: Facts {
         key: "max_connections",
         value: "NUMBER",
-        help: "Connections that are served at the same time; one more takes the place of the longest idle. Keep it below the limit of open files (ulimit -n).",
+        help: "Connections that are served at the same time; one more takes the place of the longest idle.",
         fallback: Fallback::Text("4096"),
         ..PLAIN
     },

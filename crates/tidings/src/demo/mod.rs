@@ -66,11 +66,12 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
         node.url,
         receiver.url
     ));
+    let receiver_url = receiver.url.clone();
     let shown = show(&node, receiver, &secret, clock).await;
     let told = if args.once || shown.is_err() {
         Ok(())
     } else {
-        invite(&node);
+        invite(&node, &receiver_url);
         told_to_stop(&node.shutdown).await
     };
     node.stop(config.shutdown_grace).await;
@@ -230,7 +231,7 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }
 
-fn invite(node: &Node) {
+fn invite(node: &Node, receiver: &str) {
     let Some((id, secret)) = node
         .first_start
         .as_ref()
@@ -239,9 +240,15 @@ fn invite(node: &Node) {
         return;
     };
     say(&format!(
-        "\nIt keeps serving on {}. Ctrl-C stops it and removes its data. In another terminal:\n",
+        "\nIt keeps serving on {}. Ctrl-C stops it and removes its data.",
         node.url
     ));
+    if let Some(link) = &node.setup_link {
+        say("\nSee all of it in the portal; this link lets you choose an address and a password, once:\n");
+        say(&format!("  {link}"));
+        say(&format!("\nA webhook of your own may deliver to {receiver}, which answers 200 to whatever its secret verifies."));
+    }
+    say("\nIn another terminal:\n");
     say(&format!(
         "  export TIDINGS_URL={} TIDINGS_CLIENT_ID={id} TIDINGS_CLIENT_SECRET={secret}",
         node.url

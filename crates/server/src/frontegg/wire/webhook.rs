@@ -94,6 +94,7 @@ impl WebhookInput {
             event_keys: self.event_keys.filter(|keys| *keys != webhook.subscription.texts()),
             active: self.is_active,
             headers: None,
+            unchanged_since: None,
         }
     }
 }

@@ -69,6 +69,7 @@ pub(super) async fn change(
         event_keys: patch.event_keys,
         active: patch.active,
         headers: patch.headers.map(|Pairs(headers)| headers),
+        unchanged_since: None,
     };
     let saved = state.app.change_webhook(&caller, id, change).await?;
     Ok(Json(WebhookView::saved(&state.app, &caller, saved)?))

@@ -1,0 +1,72 @@
+//! Everything that a page loads, inside the binary. Names carry a digest of the content, so browsers keep them for good and never keep an old one.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use data_encoding::HEXLOWER;
+
+use crate::state::Portal;
+
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    content: &'static [u8],
+}
+
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const ASSETS: &[Asset] = &[
+    asset("portal.css", CSS, include_bytes!("../assets/portal.css")),
+    asset("theme.js", SCRIPT, include_bytes!("../assets/theme.js")),
+    asset("portal.js", SCRIPT, include_bytes!("../assets/portal.js")),
+    asset("htmx.js", SCRIPT, include_bytes!("../assets/vendor/htmx.min.js")),
+    asset("htmx-sse.js", SCRIPT, include_bytes!("../assets/vendor/htmx-sse.min.js")),
+    asset("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
+];
+
+const fn asset(name: &'static str, content_type: &'static str, content: &'static [u8]) -> Asset {
+    Asset {
+        name,
+        content_type,
+        content,
+    }
+}
+
+/// The addresses, in the order of [`ASSETS`].
+static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let path = |asset: &Asset| {
+        let hash = HEXLOWER.encode(&digest(&SHA256, asset.content).as_ref()[..6]);
+        format!("/assets/{hash}/{}", asset.name)
+    };
+    ASSETS.iter().map(path).collect()
+});
+
+/// The address of an asset; an unknown name is a mistake in a template, which the tests of all pages notice.
+pub(crate) fn path(name: &str) -> &'static str {
+    let place = ASSETS.iter().position(|asset| asset.name == name);
+    place.map_or("/assets/unknown", |place| PATHS[place].as_str())
+}
+
+pub(crate) fn routes() -> Router<Portal> {
+    Router::new().route("/assets/{hash}/{name}", get(serve))
+}
+
+async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
+    let asked = format!("/assets/{hash}/{name}");
+    let found = PATHS.iter().position(|path| *path == asked);
+    let Some(asset) = found.map(|place| &ASSETS[place]) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
+        (header::CACHE_CONTROL, forever),
+    ];
+    (headers, asset.content).into_response()
+}

@@ -1,0 +1,83 @@
+//! A refusal as a page: what happened, what to do, and a way on.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use tidings_app::{Code, Problem};
+
+use crate::shell::Bare;
+
+/// Why a page is not shown.
+#[derive(Debug)]
+pub(crate) enum PageFault {
+    /// Nobody is signed in: they are asked to, and come back.
+    SignedOut {
+        /// Where to.
+        back: Option<String>,
+    },
+    /// The application refused.
+    Refused(Problem),
+}
+
+impl PageFault {
+    pub(crate) fn signed_out(back: Option<&str>) -> Self {
+        Self::SignedOut {
+            back: back.filter(|path| *path != "/").map(str::to_owned),
+        }
+    }
+}
+
+impl From<Problem> for PageFault {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "fault.html")]
+struct FaultPage {
+    bare: Bare,
+    title: &'static str,
+    detail: String,
+    status: u16,
+}
+
+impl IntoResponse for PageFault {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignedOut { back: None } => Redirect::to("/signin").into_response(),
+            Self::SignedOut { back: Some(path) } => {
+                let query = serde_html_form::to_string([("back", path)]).unwrap_or_default();
+                Redirect::to(&format!("/signin?{query}")).into_response()
+            }
+            Self::Refused(problem) => page(&problem),
+        }
+    }
+}
+
+fn page(problem: &Problem) -> Response {
+    let page = FaultPage {
+        bare: Bare::titled(problem.code.title()),
+        title: problem.code.title(),
+        detail: problem.detail.clone(),
+        status: problem.code.status(),
+    };
+    let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response()
+        }
+    }
+}
+
+/// A page as an answer, with the status that its form has.
+pub(crate) fn show(page: &impl Template, status: u16) -> Result<Response, PageFault> {
+    let html = page.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be written");
+        Problem::new(Code::Internal, "the page could not be written; the log of the server says why")
+    })?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    Ok((status, Html(html)).into_response())
+}

@@ -1,0 +1,140 @@
+//! Reading forms, and telling which fields could not be taken.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use serde::de::DeserializeOwned;
+use tidings_app::{Code, Problem, Visit};
+
+use crate::fault::PageFault;
+use crate::limits::FORM_BYTES_MAX;
+use crate::state::Portal;
+
+/// The fields of a form that was sent, not yet looked at.
+pub(crate) struct Form(Bytes);
+
+impl FromRequest<Portal> for Form {
+    type Rejection = PageFault;
+
+    async fn from_request(request: Request, _: &Portal) -> Result<Self, PageFault> {
+        let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !declared.is_some_and(|declared| declared.starts_with("application/x-www-form-urlencoded")) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "pages send forms; this is something else").into());
+        }
+        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
+        let too_large = format!("a form has at most {FORM_BYTES_MAX} bytes");
+        Ok(Self(body.map_err(|_| Problem::new(Code::TooLarge, too_large))?))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Proof {
+    #[serde(default)]
+    csrf: String,
+}
+
+impl Form {
+    /// The fields, of a form that our own page of this visit sent.
+    pub(crate) fn of<T: DeserializeOwned>(&self, visit: &Visit) -> Result<T, Problem> {
+        let proof: Proof = self.open()?;
+        if !visit.is_csrf(&proof.csrf) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "this form is from another visit or too old; nothing was done. Go back, load the page again, and send it once more",
+            ));
+        }
+        self.open()
+    }
+
+    /// The fields, of a form that is open to everybody.
+    pub(crate) fn open<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_html_form::from_bytes(&self.0).map_err(|_| Problem::new(Code::Malformed, "this form lacks a field that its page has"))
+    }
+}
+
+/// What was wrong with a form, for the page that shows it again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults(Option<Problem>);
+
+impl Faults {
+    /// Of a form that nobody sent yet.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Of a refusal that people can do something about; any other is given back.
+    pub(crate) fn of(problem: Problem) -> Result<Self, Problem> {
+        match problem.code {
+            Code::Invalid | Code::Conflict | Code::TooLarge | Code::Malformed | Code::Throttled => Ok(Self(Some(problem))),
+            _ => Err(problem),
+        }
+    }
+
+    /// As [`Self::of`], of a sign-in: being refused is what its page is for.
+    pub(crate) fn refused(problem: Problem) -> Result<Self, Problem> {
+        match problem.code {
+            Code::Unauthenticated => Ok(Self(Some(problem))),
+            _ => Self::of(problem),
+        }
+    }
+
+    /// True when there is something to say.
+    pub(crate) const fn any(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What is wrong with a field or anything inside it (`headers`, `headers[0].name`).
+    pub(crate) fn at(&self, field: &str) -> Option<&str> {
+        let fields = &self.0.as_ref()?.fields;
+        let inside = |name: &str| {
+            name.strip_prefix(field)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+        };
+        fields.iter().find(|fault| inside(&fault.field)).map(|fault| fault.message.as_str())
+    }
+
+    /// What is wrong with the form as a whole, or with fields that the page does not show.
+    pub(crate) fn beside(&self, shown: &[&str]) -> Option<String> {
+        let problem = self.0.as_ref()?;
+        if problem.fields.is_empty() {
+            return Some(problem.detail.clone());
+        }
+        let others = problem.fields.iter().filter(|fault| {
+            !shown.iter().any(|field| {
+                fault
+                    .field
+                    .strip_prefix(field)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+            })
+        });
+        let words: Vec<_> = others.map(|fault| format!("{}: {}", fault.field, fault.message)).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// The status to answer with.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.as_ref().map_or(200, |problem| problem.code.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_shown_at_its_field_or_else_beside_the_form() {
+        let problem = Problem::fields(vec![
+            tidings_app::FieldProblem {
+                field: "headers[0].name".to_owned(),
+                message: "is reserved".to_owned(),
+            },
+            tidings_app::FieldProblem {
+                field: "secret".to_owned(),
+                message: "is too short".to_owned(),
+            },
+        ]);
+        let faults = Faults::of(problem).unwrap();
+        assert_eq!((faults.at("headers"), faults.at("head")), (Some("is reserved"), None));
+        assert_eq!(faults.beside(&["headers"]).as_deref(), Some("secret: is too short"));
+        assert_eq!(faults.beside(&["headers", "secret"]), None);
+        assert_eq!(faults.status(), 422);
+    }
+}

@@ -1,0 +1,14 @@
+//! The portal's bounds, each with its unit.
+
+use std::time::Duration;
+
+/// Largest form that is read, in bytes: a payload as large as the application takes, percent-encoded at worst.
+pub(crate) const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// Rows of a list on one page.
+pub(crate) const ROWS: usize = 50;
+/// Live streams that one process serves at a time; beyond them a page stays as it was loaded.
+pub(crate) const LIVE_STREAMS_MAX: usize = 256;
+/// Shortest time between two pulses of a live stream: a browser reads the list anew at each.
+pub(crate) const LIVE_PULSE_EVERY: Duration = Duration::from_millis(500);
+/// Longest silence of a live stream: proxies cut what says nothing.
+pub(crate) const LIVE_SILENCE_MAX: Duration = Duration::from_secs(15);

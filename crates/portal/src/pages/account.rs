@@ -1,0 +1,100 @@
+//! One's own account: the password, and where one is signed in.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use tidings_app::{Problem, SessionView, Visit, Whose};
+
+use crate::agent;
+use crate::fault::{PageFault, show};
+use crate::flash;
+use crate::form::{Faults, Form};
+use crate::icon::Icon;
+use crate::session::SignedIn;
+use crate::shell::{Around, Section, Shell};
+use crate::state::Portal;
+
+pub(super) fn routes() -> Router<Portal> {
+    Router::new()
+        .route("/account", get(look))
+        .route("/account/password", post(change_password))
+        .route("/account/sessions/end", post(end_session))
+        .route("/account/sessions/end-others", post(end_others))
+}
+
+#[derive(Template)]
+#[template(path = "people/account.html")]
+struct AccountPage {
+    shell: Shell,
+    sessions: Vec<SessionView>,
+    sessions_action: &'static str,
+    faults: Faults,
+}
+
+async fn look(State(portal): State<Portal>, SignedIn(visit): SignedIn, around: Around) -> Result<Response, PageFault> {
+    page(&portal, &visit, around, Faults::NONE).await
+}
+
+async fn page(portal: &Portal, visit: &Visit, around: Around, faults: Faults) -> Result<Response, PageFault> {
+    let sessions = portal.app.sessions(visit, Whose::Own).await?;
+    let shell = around.global(portal, visit, Section::Account, "Your account").await?;
+    let status = faults.status();
+    let page = AccountPage {
+        shell: shell.crumb("Your account", "/account"),
+        sessions,
+        sessions_action: "/account/sessions/end",
+        faults,
+    };
+    show(&page, status)
+}
+
+#[derive(Deserialize)]
+struct Passwords {
+    old: String,
+    new: String,
+    again: String,
+}
+
+async fn change_password(
+    State(portal): State<Portal>,
+    SignedIn(visit): SignedIn,
+    around: Around,
+    form: Form,
+) -> Result<Response, PageFault> {
+    let Passwords { old, new, again } = form.of(&visit)?;
+    let changed = if new == again {
+        portal.app.change_password(&visit, &old, &new).await
+    } else {
+        Err(Problem::field("again", "is not the same"))
+    };
+    match changed {
+        Ok(()) => Ok(flash::to(
+            "/account",
+            "Your password is changed; everywhere else you are signed out.",
+        )),
+        Err(problem) => page(&portal, &visit, around, Faults::of(problem)?).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Session {
+    id: String,
+}
+
+async fn end_session(State(portal): State<Portal>, SignedIn(visit): SignedIn, form: Form) -> Result<Response, PageFault> {
+    let Session { id } = form.of(&visit)?;
+    portal.app.end_session(&visit, &id).await?;
+    Ok(flash::to("/account", "The session has ended."))
+}
+
+async fn end_others(State(portal): State<Portal>, SignedIn(visit): SignedIn, form: Form) -> Result<Response, PageFault> {
+    let _: serde::de::IgnoredAny = form.of(&visit)?;
+    let sessions = portal.app.sessions(&visit, Whose::Own).await?;
+    for session in sessions.iter().filter(|session| !session.current) {
+        portal.app.end_session(&visit, &session.id).await?;
+    }
+    Ok(flash::to("/account", "Your other sessions have ended."))
+}

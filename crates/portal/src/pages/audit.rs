@@ -1,0 +1,138 @@
+//! Who changed what, when and where: for owners and admins.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use tidings_app::{AuditFilter, AuditRecord, Page};
+use tidings_model::EnvironmentId;
+
+use crate::fault::{PageFault, show};
+use crate::icon::Icon;
+use crate::limits::ROWS;
+use crate::session::SignedIn;
+use crate::shell::{Around, EnvironmentLink, Section, Shell};
+use crate::state::Portal;
+
+pub(super) fn routes() -> Router<Portal> {
+    Router::new().route("/audit", get(list))
+}
+
+/// The groups of actions, as they begin and as people say them.
+const GROUPS: [(&str, &str); 8] = [
+    ("environment.", "Environments and settings"),
+    ("webhook.", "Webhooks"),
+    ("event-type.", "Event types"),
+    ("credential.", "Credentials"),
+    ("delivery.", "Resends"),
+    ("person.", "People and passwords"),
+    ("session.", "Sessions"),
+    ("sign-in.", "Refused sign-ins"),
+];
+
+/// The filters, as the address has them; empty is none.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Filters {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    environment: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    actor: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    action: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+impl Filters {
+    fn filter(&self) -> AuditFilter {
+        let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+        AuditFilter {
+            environment: self.environment.parse().ok(),
+            // A person may be called by their address alone.
+            actor: given(&self.actor).map(|actor| match actor.contains('@') && !actor.contains(' ') {
+                true => format!("person {}", actor.to_lowercase()),
+                false => actor,
+            }),
+            action: given(&self.action),
+        }
+    }
+
+    /// The address with these filters.
+    fn address(&self) -> String {
+        let query = serde_html_form::to_string(self).unwrap_or_default();
+        format!("/audit?{query}")
+    }
+}
+
+/// An entry as the page says it.
+struct Row {
+    record: AuditRecord,
+    /// `webhook created`.
+    action: String,
+    /// Its environment, while that is there.
+    environment: Option<EnvironmentLink>,
+    /// The address that shows what else they did.
+    by_actor: String,
+}
+
+#[derive(Template)]
+#[template(path = "audit/audit.html")]
+struct AuditPage {
+    shell: Shell,
+    filters: Filters,
+    rows: Vec<Row>,
+    /// The address of the entries before these.
+    older: Option<String>,
+    /// The address of the newest ones, when these are not.
+    newest: Option<String>,
+}
+
+async fn list(
+    State(portal): State<Portal>,
+    SignedIn(visit): SignedIn,
+    around: Around,
+    Query(filters): Query<Filters>,
+) -> Result<Response, PageFault> {
+    let page = Page {
+        before: filters.before.as_ref().and_then(|before| before.parse().ok()),
+        ..Page::first(ROWS + 1)
+    };
+    let mut records = portal.app.audit(&visit, filters.filter(), page).await?;
+    let more = records.len() > ROWS;
+    records.truncate(ROWS);
+    let older = records.last().filter(|_| more).map(|last| Filters {
+        before: Some(last.number.to_string()),
+        ..filters.clone()
+    });
+    let newest = filters.before.is_some().then(|| Filters {
+        before: None,
+        ..filters.clone()
+    });
+    let shell = around.global(&portal, &visit, Section::Audit, "Audit log").await?;
+    let page = AuditPage {
+        rows: records.into_iter().map(|record| row(record, &shell, &filters)).collect(),
+        shell: shell.crumb("Audit log", "/audit"),
+        older: older.map(|filters| filters.address()),
+        newest: newest.map(|filters| filters.address()),
+        filters,
+    };
+    show(&page, 200)
+}
+
+fn row(record: AuditRecord, shell: &Shell, filters: &Filters) -> Row {
+    let is_here = |id: EnvironmentId| shell.environments.iter().find(|link| link.id == id).cloned();
+    let by_actor = Filters {
+        actor: record.entry.actor.clone(),
+        before: None,
+        ..filters.clone()
+    };
+    Row {
+        action: record.entry.action.replace(['.', '-'], " "),
+        environment: record.entry.environment.and_then(is_here),
+        by_actor: by_actor.address(),
+        record,
+    }
+}

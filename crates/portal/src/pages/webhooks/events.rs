@@ -1,0 +1,79 @@
+//! Step 1 of a new webhook: the events that trigger it.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::picker::{self, Picker};
+use crate::fault::{PageFault, show};
+use crate::icon::Icon;
+use crate::session::InEnvironment;
+use crate::shell::{Around, Section, Shell};
+use crate::state::Portal;
+
+pub(super) fn routes() -> Router<Portal> {
+    Router::new().route("/environments/{environment}/webhooks/new", get(choose))
+}
+
+/// The events that an address names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Chosen {
+    pub(super) event_keys: Vec<String>,
+}
+
+impl Chosen {
+    /// Those in a query; none when it cannot be read.
+    pub(super) fn of(query: Option<&str>) -> Self {
+        serde_html_form::from_str(query.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The query that names them.
+    pub(super) fn query(event_keys: &[String]) -> String {
+        let pairs: Vec<_> = event_keys.iter().map(|key| ("eventKeys", key)).collect();
+        serde_html_form::to_string(pairs).unwrap_or_default()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "webhooks/events.html")]
+struct EventsPage {
+    shell: Shell,
+    picker: Picker,
+    /// Somebody went on without choosing.
+    none_chosen: bool,
+}
+
+async fn choose(
+    State(portal): State<Portal>,
+    here: InEnvironment,
+    RawQuery(query): RawQuery,
+    around: Around,
+) -> Result<Response, PageFault> {
+    page(&portal, &here, around, &Chosen::of(query.as_deref()).event_keys, false).await
+}
+
+/// The step, with those events chosen.
+pub(super) async fn page(
+    portal: &Portal,
+    here: &InEnvironment,
+    around: Around,
+    chosen: &[String],
+    none_chosen: bool,
+) -> Result<Response, PageFault> {
+    let picker = picker::of(portal.app.event_types(&here.caller)?, chosen);
+    let shell = around
+        .within(portal, &here.visit, &here.caller, Section::Webhooks, "Select the triggering events")
+        .await?;
+    let list = super::list_path(&here.caller);
+    let shell = shell.crumb("Webhooks", &list).crumb("Add new hook", format!("{list}/new"));
+    let page = EventsPage {
+        shell,
+        picker,
+        none_chosen,
+    };
+    show(&page, if none_chosen { 422 } else { 200 })
+}
