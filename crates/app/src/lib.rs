@@ -38,6 +38,8 @@ pub use problem::{Code, FieldProblem, Problem};
 pub use sessions::{Browser, SessionView, SignIn, SignedIn, Whose};
 pub use visit::Visit;
 
+/// What the log keeps of a header whose value is a secret.
+pub use tidings_engine::deliver::MASKED;
 /// What the verbs take and give that the store defines: whoever calls them needs no store.
 pub use tidings_store::{
     ActivityCounts, AuditEntry, AuditFilter, AuditRecord, CopyReport, DeliveryDetail, DeliveryFilter, EnvironmentHolds, EventFilter, Page,

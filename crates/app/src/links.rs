@@ -114,15 +114,12 @@ impl App {
     /// # Errors
     /// [`Code::Forbidden`] when the link is not valid, or somebody can sign in already.
     pub async fn check_setup_token(&self, token: &str) -> Result<(), Problem> {
-        let _: SetupClaims = self
-            .links
-            .verify(token, SETUP_AUDIENCE, seconds(self.clock.now()))
-            .map_err(|_| {
-                Problem::new(
-                    Code::Forbidden,
-                    "this set-up link is not valid, or not any more; `tidings people link` makes a new one",
-                )
-            })?;
+        let _: SetupClaims = self.links.verify(token, SETUP_AUDIENCE, seconds(self.clock.now())).map_err(|_| {
+            Problem::new(
+                Code::Forbidden,
+                "this set-up link is not valid, or not any more; `tidings people link` makes a new one",
+            )
+        })?;
         if self.somebody_can_sign_in().await? {
             return Err(Problem::new(Code::Forbidden, "this server is set up already; sign in"));
         }

@@ -57,11 +57,15 @@ fn in_words(error: &serde_json::Error) -> String {
             "a number is beyond what a double can hold (about 1.8e308), so that receivers would read different ones; send it as a string",
         ),
         ("EOF while parsing", "it ends too early"),
+        ("expected ident", "true, false or null is not spelt like this"),
         ("recursion limit exceeded", "it is nested too deeply"),
     ];
-    match instead.iter().find(|(words, _)| said.starts_with(words)) {
-        Some((_, plain)) => format!("{plain} (line {}, column {})", error.line(), error.column()),
-        None => said,
+    let plain = instead.iter().find(|(words, _)| said.starts_with(words)).map(|(_, plain)| *plain);
+    let plain = plain.unwrap_or_else(|| said.rsplit_once(" at line ").map_or(said.as_str(), |(words, _)| words));
+    match (error.line(), error.column()) {
+        (0, _) => said,
+        (line, 0) => format!("{plain} (end of line {})", line - 1), // the line break itself was what did not fit
+        (line, column) => format!("{plain} (line {line}, column {column})"),
     }
 }
 
@@ -242,11 +246,13 @@ mod tests {
     #[test]
     fn what_receivers_would_read_differently_is_refused() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(70), "]".repeat(70));
-        let cases: [(&[u8], &str); 11] = [
+        let cases: [(&[u8], &str); 13] = [
             (b"", "ends too early"),
             (b"{", "ends too early"),
             (b"{\"a\":1,}", "trailing comma"),
             (b"{\"a\":1} x", "trailing characters"),
+            (b"{\n\"a\":tru\n}", "not spelt like this (end of line 2)"),
+            (b"{\n\"a\":1\n\"b\":2}", "expected `,` or `}` (line 3, column 1)"),
             (b"{\"a\":1,\"a\":2}", "the key 'a' comes twice"),
             (b"{\"x\":{\"a\":1,\"\\u0061\":2}}", "the key 'a' comes twice"),
             (b"{\"a\":NaN}", "expected value"),

@@ -101,22 +101,58 @@ const narrow = (picker, text) => {
 
 /* JSON that is being edited: what is wrong, and in which line */
 
-const lineOf = (text, error) => {
-  const at = /position (\d+)/.exec(error.message);
-  const line = /line (\d+)/.exec(error.message);
-  if (line) return Number(line[1]);
-  return at ? text.slice(0, Number(at[1])).split("\n").length : text.split("\n").length;
+// The first place that is not JSON, and why; browsers do not say where.
+const faultOf = (text) => {
+  let at = 0;
+  const wrong = (why, place = at) => { throw { why, line: text.slice(0, place).split("\n").length }; };
+  const take = (pattern) => {
+    pattern.lastIndex = at;
+    const found = pattern.test(text);
+    if (found) at = pattern.lastIndex;
+    return found;
+  };
+  const space = () => take(/[ \t\n\r]*/y);
+  const string = () => take(/"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y);
+  const list = (end, item) => {
+    at += 1;
+    space();
+    for (let first = true; text[at] !== end; first = false) {
+      const before = at;
+      if (!first && !take(/,[ \t\n\r]*/y)) wrong(`a comma or ${end} is missing`, text.slice(0, before).trimEnd().length);
+      if (!first && text[at] === end) wrong("a comma stands before the end", before);
+      item();
+      space();
+    }
+    at += 1;
+  };
+  const member = () => {
+    if (!string()) wrong(at < text.length ? 'a name in "quotes" is missing' : "it ends too early");
+    space();
+    if (!take(/:/y)) wrong("a colon is missing");
+    value();
+  };
+  const value = () => {
+    space();
+    if (at >= text.length) wrong("it ends too early");
+    if (text[at] === "{") list("}", member);
+    else if (text[at] === "[") list("]", value);
+    else if (text[at] === '"') string() || wrong("this text has no end, or holds what has to be escaped");
+    else take(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)\b/y) || wrong("this is not a JSON value");
+  };
+  try {
+    value();
+    space();
+    if (at < text.length) wrong("something stands after the end");
+  } catch (fault) {
+    return fault;
+  }
 };
 
 const lint = (area) => {
   const place = document.getElementById(area.dataset.json);
   if (!place) return;
-  let wrong = "";
-  try {
-    if (area.value.trim()) JSON.parse(area.value);
-  } catch (error) {
-    wrong = `Line ${lineOf(area.value, error)}: ${error.message.replace(/ in JSON at position.*$/, "").replace(/, "[\s\S]*$/, "")}`;
-  }
+  const fault = area.value.trim() ? faultOf(area.value) : null;
+  const wrong = fault ? `Line ${fault.line}: ${fault.why}` : "";
   place.textContent = wrong;
   area.setAttribute("aria-invalid", String(Boolean(wrong)));
 };
@@ -193,5 +229,10 @@ const wire = (within) => {
   // What the server said of it stays until somebody edits.
   each("[data-json]", (area) => document.getElementById(area.dataset.json)?.textContent || lint(area), within);
 };
+// A field whose words were swapped in is marked, or not any more.
+document.addEventListener("htmx:afterSwap", ({ target }) => {
+  if (!target.matches(".wrong")) return;
+  each(`[aria-describedby~="${target.id}"]`, (field) => field.setAttribute("aria-invalid", String(Boolean(target.textContent.trim()))));
+});
 document.addEventListener("htmx:afterSwap", (event) => wire(event.target.parentElement ?? document));
 wire(document);

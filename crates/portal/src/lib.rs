@@ -11,6 +11,7 @@ mod advice;
 mod assets;
 mod chart;
 mod fault;
+mod filter;
 mod flash;
 mod form;
 mod icon;

@@ -5,10 +5,15 @@ mod audit;
 mod catalogue;
 mod copy;
 mod credentials;
+mod deliveries;
+mod delivery;
+mod editor;
 mod environments;
+mod events;
 mod hooks;
 mod jobs;
 mod live;
+mod overview;
 mod people;
 mod settings;
 mod signin;
@@ -34,8 +39,12 @@ pub(crate) fn routes() -> Router<Portal> {
         .merge(copy::routes())
         .merge(credentials::routes())
         .merge(catalogue::routes())
-        .merge(jobs::routes())
+        .merge(overview::routes())
+        .merge(deliveries::routes())
+        .merge(delivery::routes())
+        .merge(events::routes())
         .merge(live::routes())
+        .merge(jobs::routes())
         .merge(people::routes())
         .merge(account::routes())
         .merge(audit::routes())

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use tidings_app::environments::SettingsChange;
+use tidings_app::links;
 use tidings_app::{AuditFilter, Code, Page, PersonRole, WebhookFilter, Whose};
 use tidings_model::EnvironmentId;
+use tidings_runtime::Clock;
+use tidings_signing::MasterKey;
 
 use super::{OWNER, PASSWORD, browser, invited, owner, sign_in};
-use crate::support::{World, draft};
+use crate::support::{MASTER_KEY, World, draft};
 
 #[tokio::test]
 async fn the_first_owner_is_set_up_once() {
@@ -104,6 +107,28 @@ async fn an_owner_makes_a_link_with_which_a_forgotten_password_is_chosen_anew() 
     assert_eq!(world.app.visit(&vera.token).await.unwrap_err().code, Code::Unauthenticated);
     assert!(sign_in(&world, "vera@example.com", PASSWORD).await.is_err());
     sign_in(&world, "vera@example.com", "a new password").await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_has_the_master_key_helps_an_owner_back_in_once_and_within_a_quarter_of_an_hour() {
+    let world = World::new().await;
+    let owner = owner(&world).await;
+    let keys = links::keys(&MasterKey::from_bytes(MASTER_KEY));
+    let mint = |chance| links::mint_recovery_token(&keys, OWNER, [chance; 16], world.clock.now()).unwrap();
+    let (link, late) = (mint(1), mint(2));
+
+    let back = world.app.accept_invitation(&link, "a new password", &browser()).await.unwrap();
+    assert_eq!(back.visit.email(), OWNER);
+    assert!(world.app.visit(&owner.token).await.is_err(), "other sessions ended");
+    let again = world.app.accept_invitation(&link, "stolen password", &browser()).await;
+    assert_eq!(again.err().unwrap().code, Code::Forbidden);
+
+    world.clock.advance(links::RECOVERY_LASTS);
+    let late = world.app.accept_invitation(&late, "stolen password", &browser()).await;
+    assert_eq!(late.err().unwrap().code, Code::Forbidden);
+    let nobody = links::mint_recovery_token(&keys, "nobody@example.com", [3; 16], world.clock.now()).unwrap();
+    assert_eq!(world.app.invitation(&nobody).await.unwrap_err().code, Code::Forbidden);
+    sign_in(&world, OWNER, "a new password").await.unwrap();
 }
 
 #[tokio::test]

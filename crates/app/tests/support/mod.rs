@@ -17,6 +17,8 @@ use tidings_store::{MemStore, Store};
 
 pub(crate) const CLIENT_ID: &str = "first-client";
 pub(crate) const CLIENT_SECRET: &str = "first-client-secret";
+/// The bytes of the master key.
+pub(crate) const MASTER_KEY: [u8; 32] = [9; 32];
 
 /// Answers 200, and refuses the host that no policy would allow.
 #[derive(Default)]
@@ -117,7 +119,7 @@ pub(crate) fn draft() -> WebhookDraft {
 }
 
 async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, tasks: &TaskSet) -> App {
-    let master_key = MasterKey::from_bytes([9; 32]);
+    let master_key = MasterKey::from_bytes(MASTER_KEY);
     let vault = Arc::new(Vault::new(&master_key, &[]));
     let entropy = Arc::new(SeededEntropy::new(store.environments().await.unwrap().len() as u64));
     let engine = Engine::start(EngineParts {

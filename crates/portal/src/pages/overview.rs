@@ -1,4 +1,6 @@
-//! How an environment is doing: figures, a chart, the webhooks that need somebody, the newest deliveries.
+//! How an environment is doing: figures, charts, the webhooks that need somebody, the newest deliveries.
+
+mod trouble;
 
 use askama::Template;
 use axum::Router;
@@ -7,9 +9,10 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 use tidings_app::overview::{OVERVIEW_COUNT_MAX, Overview, Series, Span};
-use tidings_app::{ActivityCounts, DeliveryFilter, EnvironmentHolds, Page, WebhookWithHealth};
-use tidings_model::{Timestamp, WebhookState};
+use tidings_app::{ActivityCounts, Caller, DeliveryFilter, EventFilter, Page, Problem, WebhookFilter};
+use tidings_model::Timestamp;
 
+use self::trouble::Trouble;
 use super::deliveries::{self, Row};
 use crate::chart::{self, Bar, Legend};
 use crate::fault::{PageFault, show};
@@ -24,8 +27,6 @@ pub(super) fn routes() -> Router<Portal> {
     Router::new().route("/environments/{environment}", get(overview))
 }
 
-/// Webhooks in trouble that are named.
-const TROUBLE_ROWS: usize = 5;
 /// Newest deliveries that are shown.
 const NEWEST_ROWS: usize = 10;
 /// Height of the charts, in units of the drawing.
@@ -43,10 +44,11 @@ const ACCEPTED: Legend = Legend {
 };
 
 /// What the address asks for.
-#[derive(Deserialize, Default)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Asked {
     span: String,
+    /// `1`: the page shows itself anew when something happens.
     live: String,
 }
 
@@ -67,32 +69,52 @@ struct Choice {
     here: bool,
 }
 
+/// What is still to be done before anything is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// There is no webhook.
+    Webhook,
+    /// Nothing was accepted.
+    Event,
+    /// It has begun.
+    Over,
+}
+
 #[derive(Template)]
-#[template(path = "overview.html")]
+#[template(path = "overview/overview.html")]
 struct OverviewPage {
     shell: Shell,
     choices: [Choice; 3],
     span: &'static str,
     live: bool,
+    beginning: Beginning,
     overview: Overview,
-    holds: EnvironmentHolds,
     attempts: Markup,
     accepted: Markup,
-    trouble: Vec<WebhookWithHealth>,
-    newest: Vec<Row>,
+    trouble: Vec<Trouble>,
+    rows: Vec<Row>,
 }
 
 impl OverviewPage {
     /// A count that stops at a limit.
-    fn capped(count: usize) -> String {
-        let counted = words::count(count as u64);
-        if count >= OVERVIEW_COUNT_MAX { format!("{counted}+") } else { counted }
+    fn capped(count: &usize) -> String {
+        let counted = words::count(*count as u64);
+        if *count >= OVERVIEW_COUNT_MAX {
+            format!("{counted}+")
+        } else {
+            counted
+        }
     }
 
     /// The address of this page with everything that it was asked for.
     fn here(&self) -> String {
         let live = if self.live { "&live=1" } else { "" };
         format!("{}?span={}{live}", self.shell.base, self.span)
+    }
+
+    /// When the charts begin.
+    fn begins(&self) -> Markup {
+        words::ago(self.overview.series.from, self.shell.now)
     }
 }
 
@@ -102,7 +124,7 @@ async fn overview(
     Query(asked): Query<Asked>,
     around: Around,
 ) -> Result<Response, PageFault> {
-    let (app, caller, span) = (&portal.app, &here.caller, asked.span());
+    let (caller, span) = (&here.caller, asked.span());
     let choice = |word, label, of| Choice {
         word,
         label,
@@ -113,20 +135,33 @@ async fn overview(
         choice("day", "24 hours", Span::Day),
         choice("week", "7 days", Span::Week),
     ];
-    let overview = app.overview(caller, span).await?;
+    let overview = portal.app.overview(caller, span).await?;
+    let newest = DeliveryFilter::of(caller.environment());
     let page = OverviewPage {
         shell: around.within(&portal, &here.visit, caller, Section::Overview, "Overview").await?,
         span: choices.iter().find(|choice| choice.here).map_or("day", |choice| choice.word),
         choices,
         live: asked.live == "1",
-        holds: app.environment_holds(caller, caller.environment()).await?,
+        beginning: beginning(&portal, caller).await?,
         attempts: draw(&overview.series, span, ATTEMPTS, |counts| (counts.delivered, counts.failed)),
         accepted: draw(&overview.series, span, ACCEPTED, |counts| (counts.accepted, 0)),
-        trouble: app.webhooks_in_trouble(caller, TROUBLE_ROWS).await?,
-        newest: deliveries::rows(&portal, caller, DeliveryFilter::of(caller.environment()), Page::first(NEWEST_ROWS)).await?,
+        trouble: trouble::of(&portal, caller).await?,
+        rows: deliveries::rows(&portal, caller, newest, Page::first(NEWEST_ROWS)).await?,
         overview,
     };
     show(&page, 200)
+}
+
+async fn beginning(portal: &Portal, caller: &Caller) -> Result<Beginning, Problem> {
+    let webhooks = portal.app.webhooks(caller, WebhookFilter::default(), Page::first(1)).await?;
+    if webhooks.is_empty() {
+        return Ok(Beginning::Webhook);
+    }
+    let events = portal
+        .app
+        .events(caller, EventFilter::of(caller.environment()), Page::first(1))
+        .await?;
+    Ok(if events.is_empty() { Beginning::Event } else { Beginning::Over })
 }
 
 fn draw(series: &Series, span: Span, legend: Legend, parts: impl Fn(&ActivityCounts) -> (u64, u64)) -> Markup {
@@ -145,13 +180,4 @@ fn begin(at: Timestamp, span: Span) -> String {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
     let form = if span == Span::Week { "%a %d %b %H:%M UTC" } else { "%H:%M UTC" };
     at.strftime(form).to_string()
-}
-
-/// What is the matter with a webhook, and what to do.
-fn matter(found: &WebhookWithHealth) -> String {
-    match (found.webhook.state, found.health.failing_since) {
-        (WebhookState::Disabled { why, .. }, _) => format!("Disabled because {why}. Mend the receiver, then enable it."),
-        (WebhookState::Active, Some(_)) => "Every attempt fails; its deliveries are tried again. Look at the last reply.".to_owned(),
-        (WebhookState::Active, None) => String::new(),
-    }
 }

@@ -77,6 +77,8 @@ fn master_key(layers: &Layers) -> Result<MasterKey, CommandError> {
     let folder = layers.value(&DATA)?;
     data_folder::read_key(&folder)?.ok_or_else(|| {
         let folder = folder.display();
-        CommandError::Usage(format!("{folder} holds no {KEY_FILE}: give the key of its server as TIDINGS_MASTER_KEY"))
+        CommandError::Usage(format!(
+            "{folder} holds no {KEY_FILE}: give the key of its server as TIDINGS_MASTER_KEY"
+        ))
     })
 }

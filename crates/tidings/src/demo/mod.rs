@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
     let told = if args.once || shown.is_err() {
         Ok(())
     } else {
-        invite(&node, &receiver_url);
+        invite(&node, &receiver_url, &secret);
         told_to_stop(&node.shutdown).await
     };
     node.stop(config.shutdown_grace).await;
@@ -231,7 +231,7 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }
 
-fn invite(node: &Node, receiver: &str) {
+fn invite(node: &Node, receiver: &str, secret: &Secret) {
     let Some((id, secret)) = node
         .first_start
         .as_ref()
@@ -246,7 +246,8 @@ fn invite(node: &Node, receiver: &str) {
     if let Some(link) = &node.setup_link {
         say("\nSee all of it in the portal; this link lets you choose an address and a password, once:\n");
         say(&format!("  {link}"));
-        say(&format!("\nA webhook of your own may deliver to {receiver}, which answers 200 to whatever its secret verifies."));
+        say("\nA webhook of your own can deliver to the demo's receiver, which verifies with this secret and answers 200:\n");
+        say(&format!("  {receiver}  {}", secret.expose()));
     }
     say("\nIn another terminal:\n");
     say(&format!(

@@ -1,0 +1,145 @@
+//! Deliveries of an environment: the list with its filters in the address, its live tail, and sending many again.
+
+mod asked;
+mod rows;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tidings_app::jobs::RESEND_MAX;
+use tidings_app::{Caller, Page, Problem, WebhookFilter};
+use tidings_model::limits::PAGE_ROWS_MAX;
+use tidings_model::{DeliveryId, WebhookId};
+
+use self::asked::Asked;
+pub(super) use self::rows::{Row, rows};
+use super::editor::{self, Group};
+use crate::fault::{PageFault, show};
+use crate::form::{Faults, Form};
+use crate::icon::Icon;
+use crate::limits::ROWS;
+use crate::session::InEnvironment;
+use crate::shell::{Around, Section, Shell};
+use crate::state::Portal;
+use crate::words;
+
+pub(super) fn routes() -> Router<Portal> {
+    Router::new()
+        .route("/environments/{environment}/deliveries", get(list))
+        .route("/environments/{environment}/deliveries/resend", post(resend))
+}
+
+/// A webhook that the list can be narrowed to.
+struct Choice {
+    id: WebhookId,
+    name: String,
+}
+
+#[derive(Template)]
+#[template(path = "deliveries/list.html")]
+struct ListPage {
+    shell: Shell,
+    asked: Asked,
+    faults: Faults,
+    groups: Vec<Group>,
+    choices: Vec<Choice>,
+    rows: Vec<Row>,
+    older: Option<String>,
+    newest: Option<String>,
+}
+
+impl ListPage {
+    /// Whether all that match can be resent from here: something is asked for, and it can be finished.
+    fn resends(&self) -> bool {
+        self.shell.can_write() && self.asked.is_narrowed() && self.asked.is_finished() && !self.rows.is_empty()
+    }
+
+    /// Words for the button: how many they are, when the page shows all of them.
+    fn resend_words(&self) -> String {
+        if self.older.is_none() && self.newest.is_none() {
+            return match self.rows.len() {
+                1 => "Resend it".to_owned(),
+                all => format!("Resend all {all}"),
+            };
+        }
+        "Resend all that match".to_owned()
+    }
+}
+
+async fn list(
+    State(portal): State<Portal>,
+    here: InEnvironment,
+    Query(asked): Query<Asked>,
+    around: Around,
+) -> Result<Response, PageFault> {
+    let (mut rows, faults) = match found(&portal, &here.caller, &asked).await {
+        Ok(rows) => (rows, Faults::NONE),
+        Err(problem) => (Vec::new(), Faults::of(problem)?),
+    };
+    let more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let older = rows.last().filter(|_| more).map(|last| asked.query(&last.delivery.id.to_string()));
+    let shell = around.within(&portal, &here.visit, &here.caller, Section::Deliveries, "Deliveries").await?;
+    let own = shell.path.clone();
+    let page = ListPage {
+        shell: shell.crumb("Deliveries", own),
+        groups: editor::grouped(portal.app.event_types(&here.caller)?),
+        choices: choices(&portal, &here.caller, &asked).await?,
+        rows,
+        older,
+        newest: (!asked.before.is_empty()).then(|| asked.query("")),
+        asked,
+        faults,
+    };
+    let status = page.faults.status();
+    show(&page, status)
+}
+
+async fn found(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<Row>, Problem> {
+    let filter = asked.filter(caller.environment())?;
+    let page = Page {
+        before: asked.before.parse::<DeliveryId>().ok(),
+        ..Page::first(ROWS + 1)
+    };
+    rows(portal, caller, filter, page).await
+}
+
+/// The newest webhooks, and the one that is asked for.
+async fn choices(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<Choice>, Problem> {
+    let newest = portal
+        .app
+        .webhooks(caller, WebhookFilter::default(), Page::first(PAGE_ROWS_MAX))
+        .await?;
+    let mut choices: Vec<_> = newest
+        .into_iter()
+        .map(|found| Choice {
+            id: found.webhook.id,
+            name: found.webhook.name,
+        })
+        .collect();
+    choices.sort_by_key(|choice| choice.name.to_lowercase());
+    if let Ok(id) = asked.webhook.parse::<WebhookId>()
+        && !choices.iter().any(|choice| choice.id == id)
+    {
+        let name = rows::names(portal, caller, [id]).await?.remove(&id);
+        choices.push(Choice {
+            id,
+            name: name.unwrap_or_else(|| format!("{id} (deleted)")),
+        });
+    }
+    Ok(choices)
+}
+
+async fn resend(
+    State(portal): State<Portal>,
+    here: InEnvironment,
+    Query(asked): Query<Asked>,
+    form: Form,
+) -> Result<Response, PageFault> {
+    let _: serde::de::IgnoredAny = form.of(&here.visit)?;
+    let environment = here.caller.environment();
+    let job = portal.app.resend_many(&here.caller, asked.filter(environment)?).await?;
+    Ok(Redirect::to(&format!("/environments/{environment}/jobs/{}", job.id)).into_response())
+}
