@@ -191,14 +191,45 @@ setup_node() {
   say "Node.js: $(node --version), npm $(npm --version 2>/dev/null)"
 }
 
-# The real clients, in exactly the versions of the lock file.
-setup_clients() {
-  local folder=$root/tests/clients
+# setup_packages FOLDER NAME: what the tests in that folder need from npm, in exactly the versions of its lock file.
+setup_packages() {
+  local folder=$root/$1
   local stamp=$folder/node_modules/.installed-package-lock.json
   if ! cmp -s "$folder/package-lock.json" "$stamp"; then
-    say "fetching the real clients with npm"
-    (cd "$folder" && quietly npm ci --ignore-scripts --no-audit --no-fund) || fail "npm ci in tests/clients failed, see above"
+    say "fetching the $2 with npm"
+    (cd "$folder" && quietly npm ci --ignore-scripts --no-audit --no-fund) || fail "npm ci in $1 failed, see above"
     cp "$folder/package-lock.json" "$stamp"
   fi
-  say "real clients: as in tests/clients/package-lock.json"
+  say "$2: as in $1/package-lock.json"
+}
+
+setup_clients() { setup_packages tests/clients "real clients"; }
+
+# The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
+find_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    have "$name" && "$name" --version >/dev/null 2>&1 || continue
+    command -v "$name"
+    return
+  done
+  return 1
+}
+
+# A real Chromium (CHROMIUM names another), at least one font, and what drives it.
+setup_browser() {
+  if [ -n "${CHROMIUM:-}" ]; then
+    "$CHROMIUM" --version >/dev/null 2>&1 || fail "CHROMIUM=$CHROMIUM does not run"
+  elif ! CHROMIUM=$(find_chromium); then
+    apt_update chromium
+    [ -n "$(apt_candidate chromium)" ] || fail "no Chromium found, and apt has none (Ubuntu has it as a snap only)" \
+      "run 'snap install chromium', or install Google Chrome from https://www.google.com/chrome/" \
+      "then run this again; with CHROMIUM=/path/to/it when it is not on PATH"
+    apt_install chromium
+    CHROMIUM=$(find_chromium) || fail "Chromium was installed, but does not run: try 'chromium --version'"
+  fi
+  export CHROMIUM
+  [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ] || apt_install fonts-dejavu-core
+  setup_packages tests/browser "browser tests"
+  say "Chromium: $("$CHROMIUM" --version 2>/dev/null) ($CHROMIUM)"
 }

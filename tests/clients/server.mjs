@@ -16,13 +16,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const binary = path.resolve(root, process.env.TIDINGS_BIN ?? 'target/debug/tidings');
 
 /**
- * A running server with one environment, `Development`.
- * By default it delivers to plain http URLs on loopback, where the receivers of these tests are.
+ * A running server with one environment, `Development`, and one person, its `owner`; with none when `people` is false.
+ * By default it delivers to plain http URLs on loopback, where the receivers of these tests are. `settings` are further
+ * variables of its environment.
  */
-export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed = true } = {}) {
+export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed = true, people = true, settings = {} } = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'tidings-clients-'));
   const clientId = randomUUID();
   const clientSecret = randomBytes(24).toString('base64url');
+  const owner = people ? { email: 'owner@example.test', password: randomBytes(24).toString('base64url') } : undefined;
   const allow = egressAllow.flatMap((cidr) => ['--egress-allow', cidr]);
   // Settings of the person who runs the tests are not those of the server under test.
   const surroundings = Object.entries(process.env).filter(([name]) => !name.startsWith('TIDINGS_'));
@@ -32,8 +34,8 @@ export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed =
       ...Object.fromEntries(surroundings),
       TIDINGS_BOOTSTRAP_CLIENT_ID: clientId,
       TIDINGS_BOOTSTRAP_CLIENT_SECRET: clientSecret,
-      TIDINGS_BOOTSTRAP_ADMIN_EMAIL: 'admin@example.test',
-      TIDINGS_BOOTSTRAP_ADMIN_PASSWORD: randomBytes(24).toString('base64url'),
+      ...(owner && { TIDINGS_BOOTSTRAP_ADMIN_EMAIL: owner.email, TIDINGS_BOOTSTRAP_ADMIN_PASSWORD: owner.password }),
+      ...settings,
     },
   });
   let log = '';
@@ -47,6 +49,9 @@ export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed =
   const server = {
     clientId,
     clientSecret,
+    owner,
+    /** The first thing that it printed and that matches. */
+    printed: (pattern) => eventually(() => pattern.exec(log)?.[0], `the server to print ${pattern}`),
     /** Asks for a graceful stop, and insists that it was one. */
     async stop() {
       process.off('exit', killWithUs);

@@ -106,7 +106,9 @@ impl App {
         if self.somebody_can_sign_in().await? {
             return Ok(None);
         }
-        mint_setup_token(&self.links, self.clock.now()).map(Some).map_err(not_minted)
+        mint_setup_token(&self.links, self.clock.now())
+            .map(Some)
+            .map_err(|error| not_minted(&error))
     }
 
     /// Checks a set-up link without using it: for the page that it leads to.
@@ -206,7 +208,7 @@ impl App {
             sub: person.email.clone(),
             mark: mark(person),
         };
-        self.links.mint(&claims).map_err(not_minted)
+        self.links.mint(&claims).map_err(|error| not_minted(&error))
     }
 
     async fn invited(&self, token: &str) -> Result<Invited, Problem> {
@@ -227,7 +229,7 @@ impl App {
     }
 }
 
-fn not_minted(error: MintError) -> Problem {
+fn not_minted(error: &MintError) -> Problem {
     Problem::new(Code::Internal, error.to_string())
 }
 

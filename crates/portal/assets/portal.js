@@ -77,6 +77,12 @@ document.addEventListener("htmx:confirm", (event) => {
   if (confirm(question)) event.detail.issueRequest(true);
 });
 
+// Addresses say only what is asked for.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb !== "get" || !detail.elt.matches("form.filters")) return;
+  for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
+});
+
 /* The picker of events: search, whole categories, a running count */
 
 const count = (picker) => {
@@ -220,6 +226,16 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.key === "Escape") each("details.menu[open], details.switcher[open]", (menu) => (menu.open = false));
 });
+
+/* Live pages: a stream that ends because somebody goes elsewhere is no error */
+
+if (window.htmx) {
+  window.htmx.createEventSource = (address) => {
+    const source = new EventSource(address);
+    addEventListener("beforeunload", () => source.close());
+    return source;
+  };
+}
 
 /* Now, and whenever a part is swapped in */
 

@@ -16,21 +16,33 @@ const fn on_failure(kind: FailureKind) -> &'static str {
         FailureKind::Refused => {
             "Tidings sends only to addresses that its operator allows, and private networks are not among them unless the server is started to allow them. Use an address that is reachable from outside, or ask the operator."
         }
-        FailureKind::Dns => "Look for a typing error in the host of the URL. If it is right, its DNS entry is missing, or not visible from this server.",
-        FailureKind::Connect => "Nothing answers there. Is the receiver running, on that port, and does a firewall let this server through?",
+        FailureKind::Dns => {
+            "Look for a typing error in the host of the URL. If it is right, its DNS entry is missing, or not visible from this server."
+        }
+        FailureKind::Connect => {
+            "Nothing answers there. Is the receiver running, on that port, and does a firewall let this server through?"
+        }
         FailureKind::Tls => {
             "The receiver's certificate was not accepted. It has to be valid for that host, not expired, sent with its intermediate certificates, and from an authority that this server trusts."
         }
-        FailureKind::Timeout => "The receiver took too long. Answer first and work afterwards: keep the event, reply 200, then do what it asks for.",
-        FailureKind::Disconnected => "The receiver closed the connection before its reply was complete. Its log says why: often it crashed, or a proxy before it gave up.",
-        FailureKind::Protocol => "What came back is not HTTP as it should be. Is it an HTTP server, on that port, and does the URL say http or https as it does?",
+        FailureKind::Timeout => {
+            "The receiver took too long. Answer first and work afterwards: keep the event, reply 200, then do what it asks for."
+        }
+        FailureKind::Disconnected => {
+            "The receiver closed the connection before its reply was complete. Its log says why: often it crashed, or a proxy before it gave up."
+        }
+        FailureKind::Protocol => {
+            "What came back is not HTTP as it should be. Is it an HTTP server, on that port, and does the URL say http or https as it does?"
+        }
     }
 }
 
 const fn on_status(status: u16) -> Option<&'static str> {
     Some(match status {
         200..=299 => return None,
-        300..=399 => "Redirects are not followed, because a signed request is meant for one address only. Give the final address as the URL.",
+        300..=399 => {
+            "Redirects are not followed, because a signed request is meant for one address only. Give the final address as the URL."
+        }
         401 | 403 => {
             "The receiver refused it. If it verifies the signature, compare its secret with this webhook's; if it asks for a key of its own, add that as a custom header."
         }
@@ -67,7 +79,11 @@ mod tests {
     #[test]
     fn every_failure_has_advice_and_no_success_has() {
         assert!([200, 204, 299].iter().all(|status| on(&replied(*status)).is_none()));
-        assert!([100, 301, 401, 404, 410, 418, 500, 503].iter().all(|status| on(&replied(*status)).is_some()));
+        assert!(
+            [100, 301, 401, 404, 410, 418, 500, 503]
+                .iter()
+                .all(|status| on(&replied(*status)).is_some())
+        );
         assert!(on(&Exchange::failed(FailureKind::Dns, "no such name")).is_some_and(|words| words.contains("DNS")));
     }
 }

@@ -68,7 +68,12 @@ mod tests {
     fn times_are_utc_whether_they_say_so_or_not() {
         let mut wishes = Wishes::default();
         let noon = Some(Timestamp::from_seconds(1_769_860_800));
-        for text in ["2026-01-31T12:00", "2026-01-31T12:00:00", "2026-01-31T12:00:00Z", " 2026-01-31T13:00:00+01:00 "] {
+        for text in [
+            "2026-01-31T12:00",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00:00Z",
+            " 2026-01-31T13:00:00+01:00 ",
+        ] {
             assert_eq!(wishes.time("from", text), noon, "{text}");
         }
         assert_eq!(wishes.time("from", ""), None);

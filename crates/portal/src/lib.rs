@@ -6,8 +6,8 @@
 //!
 //! Never knows: SQL, egress, or a rule about who may do what: the application authorises and validates, and its words are what people read.
 
-mod agent;
 mod advice;
+mod agent;
 mod assets;
 mod chart;
 mod fault;

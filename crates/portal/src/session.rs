@@ -90,6 +90,19 @@ impl FromRequestParts<Portal> for InEnvironment {
     }
 }
 
+impl InEnvironment {
+    /// Refuses a page that is nothing but a form which the application would refuse from this person.
+    pub(crate) fn can_write(&self) -> Result<(), Problem> {
+        if self.visit.may_write() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Forbidden,
+            "you may look at this environment, not change it; ask an owner for another role",
+        ))
+    }
+}
+
 fn no_environment(id: &str) -> Problem {
     Problem::not_found("environment", &id)
 }

@@ -64,7 +64,12 @@ mod tests {
             total_us: 1_000,
             ..Timings::default()
         };
-        let expected = [("connect", 0, 100), ("TLS", 100, 300), ("first byte", 400, 500), ("reading", 900, 100)];
+        let expected = [
+            ("connect", 0, 100),
+            ("TLS", 100, 300),
+            ("first byte", 400, 500),
+            ("reading", 900, 100),
+        ];
         assert_eq!(parts(&timings), expected);
         assert!(bars(&timings).to_string().contains("x=\"400\" y=\"0\" width=\"500\""));
         assert!(bars(&Timings::default()).to_string().contains("0 µs"));

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tidings_app::testing::TestInput;
-use tidings_app::webhooks::{SecretChange, WebhookDraft};
+use tidings_app::waiting::Waiting;
+use tidings_app::webhooks::{SecretChange, WebhookChange, WebhookDraft};
 use tidings_app::{Code, Page, WebhookFilter};
 use tidings_store::Store;
 
@@ -146,4 +147,54 @@ async fn a_test_sends_the_example_and_passes_with_200() {
     let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
     assert_eq!(body["eventKey"], "frontegg.user.created");
     assert!(body["user"]["email"].is_string());
+}
+
+#[tokio::test]
+async fn a_draft_that_is_only_checked_is_refused_in_the_same_words_and_saved_never() {
+    let world = World::new().await;
+    let wrong = WebhookDraft {
+        url: "ftp://receiver.test/".to_owned(),
+        secret: SecretChange::Set("short".to_owned()),
+        ..draft()
+    };
+    let checked = world.app.check_webhook(&world.operator, wrong.clone()).await.unwrap_err();
+    assert_eq!(checked, world.app.create_webhook(&world.operator, wrong).await.unwrap_err());
+    world.app.check_webhook(&world.operator, draft()).await.unwrap();
+    let all = world.app.webhooks(&world.operator, WebhookFilter::default(), Page::first(10)).await;
+    assert!(all.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_change_made_from_an_old_reading_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let made = world.app.create_webhook(&world.operator, draft()).await.unwrap().saved.webhook;
+    let named = |name: &str, read: &tidings_model::Webhook| WebhookChange {
+        name: Some(name.to_owned()),
+        unchanged_since: Some(read.updated_at),
+        ..WebhookChange::default()
+    };
+    let first = world
+        .app
+        .change_webhook(&world.operator, made.id, named("first", &made))
+        .await
+        .unwrap();
+    let late = world.app.change_webhook(&world.operator, made.id, named("second", &made)).await;
+    assert_eq!(late.unwrap_err().code, Code::Conflict);
+    let now = world.app.webhook(&world.operator, made.id).await.unwrap().webhook;
+    assert_eq!(now.name, "first");
+    let knowing = named("second", &first.saved.webhook);
+    let saved = world.app.change_webhook(&world.operator, made.id, knowing).await.unwrap();
+    assert_eq!(saved.saved.webhook.name, "second");
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_webhook_that_was_never_sent_anything() {
+    let world = World::new().await;
+    let made = world.app.create_webhook(&world.operator, draft()).await.unwrap().saved.webhook;
+    let waiting = world.app.waiting(&world.operator, made.id).await.unwrap();
+    assert_eq!(waiting, Waiting::default());
+    assert_eq!(
+        world.app.waiting(&world.stranger().await, made.id).await.unwrap(),
+        Waiting::default()
+    );
 }

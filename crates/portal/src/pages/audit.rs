@@ -52,9 +52,12 @@ impl Filters {
         AuditFilter {
             environment: self.environment.parse().ok(),
             // A person may be called by their address alone.
-            actor: given(&self.actor).map(|actor| match actor.contains('@') && !actor.contains(' ') {
-                true => format!("person {}", actor.to_lowercase()),
-                false => actor,
+            actor: given(&self.actor).map(|actor| {
+                if actor.contains('@') && !actor.contains(' ') {
+                    format!("person {}", actor.to_lowercase())
+                } else {
+                    actor
+                }
             }),
             action: given(&self.action),
         }

@@ -210,6 +210,7 @@ struct NewPage {
 const FIELDS: [&str; 6] = ["key", "displayName", "description", "category", "example", "schema"];
 
 async fn ask(State(portal): State<Portal>, here: InEnvironment, around: Around) -> Result<Response, PageFault> {
+    here.can_write()?;
     new_page(&portal, &here, around, Draft::default(), Faults::NONE).await
 }
 

@@ -77,6 +77,7 @@ async fn ask(
     around: Around,
     Query(target): Query<Target>,
 ) -> Result<Response, PageFault> {
+    here.can_write()?;
     page(&portal, &here, around, target, Faults::NONE).await
 }
 

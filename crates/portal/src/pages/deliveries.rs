@@ -81,7 +81,9 @@ async fn list(
     let more = rows.len() > ROWS;
     rows.truncate(ROWS);
     let older = rows.last().filter(|_| more).map(|last| asked.query(&last.delivery.id.to_string()));
-    let shell = around.within(&portal, &here.visit, &here.caller, Section::Deliveries, "Deliveries").await?;
+    let shell = around
+        .within(&portal, &here.visit, &here.caller, Section::Deliveries, "Deliveries")
+        .await?;
     let own = shell.path.clone();
     let page = ListPage {
         shell: shell.crumb("Deliveries", own),
@@ -132,12 +134,7 @@ async fn choices(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<
     Ok(choices)
 }
 
-async fn resend(
-    State(portal): State<Portal>,
-    here: InEnvironment,
-    Query(asked): Query<Asked>,
-    form: Form,
-) -> Result<Response, PageFault> {
+async fn resend(State(portal): State<Portal>, here: InEnvironment, Query(asked): Query<Asked>, form: Form) -> Result<Response, PageFault> {
     let _: serde::de::IgnoredAny = form.of(&here.visit)?;
     let environment = here.caller.environment();
     let job = portal.app.resend_many(&here.caller, asked.filter(environment)?).await?;

@@ -35,7 +35,9 @@ async fn cards(State(portal): State<Portal>, here: InEnvironment, around: Around
     let holds = portal.app.environment_holds(&here.caller, here.caller.environment()).await?;
     let event_types = portal.app.event_types(&here.caller)?.len();
     let in_trouble = portal.app.webhooks_in_trouble(&here.caller, TROUBLE_MAX).await?.len();
-    let shell = around.within(&portal, &here.visit, &here.caller, Section::Webhooks, "Hooks").await?;
+    let shell = around
+        .within(&portal, &here.visit, &here.caller, Section::Webhooks, "Hooks")
+        .await?;
     let path = format!("{}/hooks", shell.base);
     let page = HooksPage {
         shell: shell.crumb("Hooks", path),

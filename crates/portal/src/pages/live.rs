@@ -68,6 +68,11 @@ impl Stream {
             self.checked_at = now;
         }
         let event = Event::default();
-        Some(Ok(if happened { event.event("pulse").data("") } else { event.comment("") }))
+        // Browsers drop an event that has no data.
+        Some(Ok(if happened {
+            event.event("pulse").data("1")
+        } else {
+            event.comment("")
+        }))
     }
 }

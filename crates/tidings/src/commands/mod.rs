@@ -47,7 +47,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         }
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
-        Command::People(args) => people::run(args).await,
+        Command::People(args) => people::run(args),
         Command::Webhooks(args) => webhooks::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::EventTypes(args) => event_types::run(args).await,

@@ -36,7 +36,7 @@ enum Command {
     },
 }
 
-pub(crate) async fn run(args: People) -> Outcome {
+pub(crate) fn run(args: People) -> Outcome {
     let layers = args.server.layers()?;
     let url = portal(&layers)?;
     let (keys, now) = (links::keys(&master_key(&layers)?), SystemClock::new().now());

@@ -231,7 +231,7 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }
 
-fn invite(node: &Node, receiver: &str, secret: &Secret) {
+fn invite(node: &Node, receiver: &str, signed_with: &Secret) {
     let Some((id, secret)) = node
         .first_start
         .as_ref()
@@ -247,7 +247,7 @@ fn invite(node: &Node, receiver: &str, secret: &Secret) {
         say("\nSee all of it in the portal; this link lets you choose an address and a password, once:\n");
         say(&format!("  {link}"));
         say("\nA webhook of your own can deliver to the demo's receiver, which verifies with this secret and answers 200:\n");
-        say(&format!("  {receiver}  {}", secret.expose()));
+        say(&format!("  {receiver}  {}", signed_with.expose()));
     }
     say("\nIn another terminal:\n");
     say(&format!(

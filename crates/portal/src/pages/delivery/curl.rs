@@ -13,7 +13,11 @@ const ASKS_BEFORE: usize = 1024 * 1024;
 pub(super) fn command(url: &str, headers: &[(String, String)], body: &[u8]) -> String {
     let mut lines = vec![format!("curl --globoff --include --request POST {}", quoted(url))];
     for (name, value) in headers.iter().filter(|(name, _)| !is_one_of(&WRITTEN_BY_CURL, name)) {
-        let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+        let header = if value.is_empty() {
+            format!("{name};")
+        } else {
+            format!("{name}: {value}")
+        };
         lines.push(format!("--header {}", quoted(&header)));
     }
     let is_sent = |name: &str| headers.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
@@ -47,7 +51,10 @@ mod tests {
     use super::*;
 
     fn headers(headers: &[(&str, &str)]) -> Vec<(String, String)> {
-        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -66,7 +73,12 @@ mod tests {
 
     #[test]
     fn what_curl_writes_itself_is_left_to_it_and_what_was_sent_is_not_taken_away() {
-        let sent = headers(&[("Host", "example.com"), ("content-length", "2"), ("user-agent", "Tidings/1"), ("authorization", MASKED)]);
+        let sent = headers(&[
+            ("Host", "example.com"),
+            ("content-length", "2"),
+            ("user-agent", "Tidings/1"),
+            ("authorization", MASKED),
+        ]);
         let command = command("https://example.com/", &sent, b"{}");
         assert!(!command.contains("example.com'\n") && !command.to_lowercase().contains("host:") && !command.contains("content-length"));
         assert!(command.contains("--header 'user-agent: Tidings/1'") && !command.contains("'user-agent:'"));

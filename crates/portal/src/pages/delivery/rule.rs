@@ -43,16 +43,24 @@ fn retry(attempt: &Attempt, next: Timestamp, schedule: &RetrySchedule) -> String
     let ended = attempt.started_at + Duration::from_micros(attempt.exchange.timings.total_us);
     let wait = next.since(ended);
     let reply = attempt.exchange.reply.as_ref();
-    let wish = reply.and_then(|reply| reply.header("retry-after")).and_then(|value| retry_after(value, ended));
+    let wish = reply
+        .and_then(|reply| reply.header("retry-after"))
+        .and_then(|value| retry_after(value, ended));
     let step = schedule.delay_before(attempt.number.saturating_add(1));
     if let Some(wish) = wish.filter(|wish| is_about(wait, *wish, *wish) && step.is_none_or(|step| *wish > earliest(step))) {
-        let most = if wish.as_secs() == RETRY_AFTER_SECONDS_MAX { ", as long as is honoured" } else { "" };
+        let most = if wish.as_secs() == RETRY_AFTER_SECONDS_MAX {
+            ", as long as is honoured"
+        } else {
+            ""
+        };
         return format!(
             "the next attempt waits {}, because its Retry-After asked for that{most}.",
             span(wish)
         );
     }
-    let sooner = wish.map_or_else(String::new, |wish| format!(" Retry-After asked for {}, which is sooner.", span(wish)));
+    let sooner = wish.map_or_else(String::new, |wish| {
+        format!(" Retry-After asked for {}, which is sooner.", span(wish))
+    });
     match step {
         Some(step) if is_about(wait, earliest(step), latest(step)) => format!(
             "the next attempt follows after {}, step {} of {} of the schedule ({}, ±{RETRY_JITTER_PERCENT} % so that not all come at once).{sooner}",
@@ -61,7 +69,10 @@ fn retry(attempt: &Attempt, next: Timestamp, schedule: &RetrySchedule) -> String
             schedule.attempts(),
             span(step),
         ),
-        _ => format!("the next attempt follows after {}, by the schedule as it was then.{sooner}", span(wait)),
+        _ => format!(
+            "the next attempt follows after {}, by the schedule as it was then.{sooner}",
+            span(wait)
+        ),
     }
 }
 
@@ -138,7 +149,10 @@ mod tests {
     #[test]
     fn retry_after_is_named_when_it_decided_and_when_it_did_not() {
         let told_of = |value| told_of(replied(429, Some(value)), 1, Trigger::Event);
-        assert_eq!(told_of("120"), "429 is not a 2xx: the next attempt waits 2 min, because its Retry-After asked for that.");
+        assert_eq!(
+            told_of("120"),
+            "429 is not a 2xx: the next attempt waits 2 min, because its Retry-After asked for that."
+        );
         assert!(told_of("864000").contains("waits 1 d, because its Retry-After asked for that, as long as is honoured"));
         assert!(told_of("3").contains("step 2 of 3") && told_of("3").ends_with("Retry-After asked for 3 s, which is sooner."));
     }

@@ -66,12 +66,7 @@ impl SendPage {
     }
 }
 
-async fn ask(
-    State(portal): State<Portal>,
-    here: InEnvironment,
-    Query(asked): Query<Asked>,
-    around: Around,
-) -> Result<Response, PageFault> {
+async fn ask(State(portal): State<Portal>, here: InEnvironment, Query(asked): Query<Asked>, around: Around) -> Result<Response, PageFault> {
     let asked = Asked { payload: None, ..asked };
     page(&portal, &here, around, asked, Faults::NONE).await
 }
@@ -107,11 +102,11 @@ fn given(text: &str) -> Option<&str> {
 
 async fn page(portal: &Portal, here: &InEnvironment, around: Around, asked: Asked, faults: Faults) -> Result<Response, PageFault> {
     let event_types = portal.app.event_types(&here.caller)?;
-    let chosen = event_types.iter().find(|of| of.key.as_str() == asked.event_key).or(event_types.first());
-    let payload = asked
-        .payload
-        .clone()
-        .unwrap_or_else(|| editor::example(chosen.map(AsRef::as_ref)));
+    let chosen = event_types
+        .iter()
+        .find(|of| of.key.as_str() == asked.event_key)
+        .or(event_types.first());
+    let payload = asked.payload.clone().unwrap_or_else(|| editor::example(chosen.map(AsRef::as_ref)));
     let shell = around
         .within(portal, &here.visit, &here.caller, Section::Events, "Send an event")
         .await?;

@@ -93,7 +93,10 @@ async fn unsign(State(portal): State<Portal>, here: AtWebhook, form: Form) -> Re
         ..WebhookChange::default()
     };
     portal.app.change_webhook(&here.caller, here.id(), change).await?;
-    Ok(flash::to(&format!("{}/settings", here.path()), "Deliveries are not signed any more."))
+    Ok(flash::to(
+        &format!("{}/settings", here.path()),
+        "Deliveries are not signed any more.",
+    ))
 }
 
 /// A copy is switched off, so that nothing is sent twice before somebody has changed what differs; a secret is never shared.

@@ -40,12 +40,8 @@ struct DetailsPage {
     http_allowed: bool,
 }
 
-async fn ask(
-    State(portal): State<Portal>,
-    here: InEnvironment,
-    RawQuery(query): RawQuery,
-    around: Around,
-) -> Result<Response, PageFault> {
+async fn ask(State(portal): State<Portal>, here: InEnvironment, RawQuery(query): RawQuery, around: Around) -> Result<Response, PageFault> {
+    events::may_add(&here.visit)?;
     let event_types = portal.app.event_types(&here.caller)?;
     let event_keys = picker::tidied(&Chosen::of(query.as_deref()).event_keys, &event_types);
     if event_keys.is_empty() {
@@ -71,7 +67,7 @@ async fn page(portal: &Portal, here: &InEnvironment, around: Around, fields: Fie
         .crumb("Details", "");
     let status = faults.status();
     let page = DetailsPage {
-        chosen: in_a_line(&fields.event_keys, &portal.app.event_types(&here.caller)?),
+        chosen: reach::in_a_line(&fields.event_keys, &portal.app.event_types(&here.caller)?),
         http_allowed: environment.settings.http_allowed,
         shell,
         fields,
@@ -79,18 +75,6 @@ async fn page(portal: &Portal, here: &InEnvironment, around: Around, fields: Fie
         query,
     };
     show(&page, status)
-}
-
-fn in_a_line(event_keys: &[String], event_types: &[std::sync::Arc<tidings_model::EventType>]) -> String {
-    let subscription = tidings_model::Subscription::parse(event_keys.iter().map(String::as_str)).unwrap_or_default();
-    if reach::is_everything(&subscription) {
-        return "All events".to_owned();
-    }
-    let parts = reach::of(&subscription, event_types);
-    let said = parts
-        .iter()
-        .map(|part| format!("{} {}{}", part.category, if part.whole { "all " } else { "" }, part.events));
-    said.collect::<Vec<_>>().join(", ")
 }
 
 async fn create(State(portal): State<Portal>, here: InEnvironment, around: Around, form: Form) -> Result<Response, PageFault> {

@@ -6,6 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
+use tidings_app::{Code, Problem, Visit};
 
 use super::picker::{self, Picker};
 use crate::fault::{PageFault, show};
@@ -56,6 +57,14 @@ async fn choose(
     page(&portal, &here, around, &Chosen::of(query.as_deref()).event_keys, false).await
 }
 
+/// Whether somebody can get to the end of the steps: whoever cannot is not led along them.
+pub(super) fn may_add(visit: &Visit) -> Result<(), Problem> {
+    if visit.may_write() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Forbidden, "only owners and admins add webhooks"))
+}
+
 /// The step, with those events chosen.
 pub(super) async fn page(
     portal: &Portal,
@@ -64,6 +73,7 @@ pub(super) async fn page(
     chosen: &[String],
     none_chosen: bool,
 ) -> Result<Response, PageFault> {
+    may_add(&here.visit)?;
     let picker = picker::of(portal.app.event_types(&here.caller)?, chosen);
     let shell = around
         .within(portal, &here.visit, &here.caller, Section::Webhooks, "Select the triggering events")

@@ -48,6 +48,11 @@ impl Fields {
         pairs.filter(|(name, value)| !name.is_empty() || !value.is_empty()).collect()
     }
 
+    /// The description, with the line ends that were typed: forms send others.
+    fn text(&self) -> String {
+        self.description.replace("\r\n", "\n")
+    }
+
     /// The rows of headers to show.
     pub(super) fn header_rows(&self) -> Vec<(String, String)> {
         let mut rows = self.headers();
@@ -64,7 +69,7 @@ impl Fields {
         let tenant = self.tenant_id.trim();
         WebhookDraft {
             name: self.name.clone(),
-            description: self.description.clone(),
+            description: self.text(),
             url: self.url.trim().to_owned(),
             secret: match self.secret.as_str() {
                 "" if self.generates() => SecretChange::Generate,
@@ -89,7 +94,7 @@ impl Fields {
         let same_events = sorted(self.event_keys.clone()) == sorted(webhook.subscription.texts());
         WebhookChange {
             name: differs(&self.name, &webhook.name),
-            description: differs(&self.description.replace("\r\n", "\n"), &webhook.description),
+            description: differs(&self.text(), &webhook.description),
             url: differs(self.url.trim(), &webhook.url),
             secret: SecretChange::Keep,
             event_keys: (!same_events).then(|| self.event_keys.clone()),

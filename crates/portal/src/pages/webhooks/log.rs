@@ -106,7 +106,7 @@ async fn deliveries(
     show(&page, 200)
 }
 
-/// `At once, then 5 s, 5 min and 2 h after each failure (±20 %): 4 attempts over 2 h 5 min.`
+/// `At once, then 5 s, 5 min and 2 h after the failure before (±20 %): 4 attempts over 2 h 5 min.`
 fn in_words(schedule: &RetrySchedule) -> String {
     let steps: Vec<_> = schedule.steps().iter().skip(1).map(|step| Duration::from_secs(*step)).collect();
     let Some((last, others)) = steps.split_last() else {
@@ -119,7 +119,7 @@ fn in_words(schedule: &RetrySchedule) -> String {
         format!("{} and ", others.join(", "))
     };
     format!(
-        "At once, then {before}{} after the failure before (±{RETRY_JITTER_PERCENT} %): {} attempts over {}.",
+        "At once, then {before}{} after the failure before (±{RETRY_JITTER_PERCENT}\u{a0}%): {} attempts over {}.",
         words::span(*last),
         schedule.attempts(),
         words::span(steps.iter().sum())
@@ -136,11 +136,11 @@ mod tests {
         assert_eq!(said(&[0]), "One attempt, at once.");
         assert_eq!(
             said(&[0, 5]),
-            "At once, then 5 s after the failure before (±20 %): 2 attempts over 5 s."
+            "At once, then 5 s after the failure before (±20\u{a0}%): 2 attempts over 5 s."
         );
         assert_eq!(
             said(&[0, 5, 300, 7_200]),
-            "At once, then 5 s, 5 min and 2 h after the failure before (±20 %): 4 attempts over 2 h 5 min."
+            "At once, then 5 s, 5 min and 2 h after the failure before (±20\u{a0}%): 4 attempts over 2 h 5 min."
         );
     }
 }

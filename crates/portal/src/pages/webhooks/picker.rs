@@ -60,9 +60,9 @@ pub(super) fn of(event_types: Vec<Arc<EventType>>, chosen: &[String]) -> Picker 
             event,
         });
     }
-    let reached = |group: &Group| match everything || group.whole {
-        true => group.choices.len(),
-        false => group.choices.iter().filter(|choice| choice.chosen).count(),
+    let reached = |group: &Group| {
+        let counts = |choice: &&Choice| everything || group.whole || choice.chosen;
+        group.choices.iter().filter(counts).count()
     };
     Picker {
         everything,

@@ -41,6 +41,19 @@ pub(super) fn of(subscription: &Subscription, event_types: &[Arc<EventType>]) ->
     parts
 }
 
+/// What patterns reach, in a line: `Authentication 1, User Management all 13`.
+pub(super) fn in_a_line(patterns: &[String], event_types: &[Arc<EventType>]) -> String {
+    let subscription = Subscription::parse(patterns.iter().map(String::as_str)).unwrap_or_default();
+    if is_everything(&subscription) {
+        return "All events".to_owned();
+    }
+    let said: Vec<_> = of(&subscription, event_types)
+        .iter()
+        .map(|part| format!("{} {}{}", part.category, if part.whole { "all " } else { "" }, part.events))
+        .collect();
+    said.join(", ")
+}
+
 /// Whether every event is subscribed, those of later versions included.
 pub(super) fn is_everything(subscription: &Subscription) -> bool {
     subscription.patterns().contains(&EventPattern::All)
@@ -69,6 +82,11 @@ mod tests {
         let told: Vec<_> = parts.iter().map(|part| (part.category.as_str(), part.events, part.whole)).collect();
         let tenants = event_types.iter().filter(|event_type| event_type.category == "Tenant").count();
         assert_eq!(told, [("User Management", 2, false), ("Tenant", tenants, true)]);
+        let patterns = texts.map(str::to_owned);
+        assert_eq!(
+            in_a_line(&patterns, &event_types),
+            format!("User Management 2, Tenant all {tenants}")
+        );
         assert_eq!(parts[0].keys, "frontegg.user.created\nfrontegg.user.deleted");
     }
 }

@@ -112,7 +112,10 @@ mod tests {
                 assert!(signed.contains("WEBHOOK_SECRET") && signed.contains("verify("), "{name}");
             }
             assert!(token.to_lowercase().contains("bodysha256") && token.contains("exp"), "{name}");
-            assert!(standard.contains("whsec_") && standard.contains("300") | standard.contains("5*time.Minute"), "{name}");
+            assert!(
+                standard.contains("whsec_") && standard.contains("300") | standard.contains("5*time.Minute"),
+                "{name}"
+            );
             assert!(!unsigned.contains("WEBHOOK_SECRET") && !unsigned.contains("hmac"), "{name}");
             assert_eq!(Language::of(language.slug()), language);
         }

@@ -36,6 +36,8 @@ struct SettingsPage {
     fields: Fields,
     faults: Faults,
     picker: Picker,
+    /// What is chosen, in a line.
+    chosen: String,
     http_allowed: bool,
     secret: Option<String>,
     /// Until when the secret before this one signs too.
@@ -94,12 +96,14 @@ async fn page(
     let environment = portal.app.environment(&here.caller, here.caller.environment()).await?;
     let rotating_out = &here.found.webhook.secrets.rotating_out;
     let shell = one::shell(portal, here, around, Tab::Settings).await?;
+    let event_types = portal.app.event_types(&here.caller)?;
     let status = faults.status();
     let page = SettingsPage {
         rotating_until: rotating_out.as_ref().map(|(_, until)| *until).filter(|until| *until > shell.now),
         shell,
         head: Head::of(here, Tab::Settings),
-        picker: picker::of(portal.app.event_types(&here.caller)?, &fields.event_keys),
+        chosen: reach::in_a_line(&fields.event_keys, &event_types),
+        picker: picker::of(event_types, &fields.event_keys),
         http_allowed: environment.settings.http_allowed,
         secret: unsealed.secret,
         fields,
@@ -114,9 +118,8 @@ async fn save(State(portal): State<Portal>, mut here: AtWebhook, around: Around,
     let unsealed = portal.app.unseal(&here.caller, &here.found.webhook)?;
     fields.event_keys = picker::tidied(&fields.event_keys, &portal.app.event_types(&here.caller)?);
     let change = fields.change(&here.found.webhook, &unsealed);
-    let problem = match portal.app.change_webhook(&here.caller, here.id(), change).await {
-        Ok(_) => return Ok(flash::to(&format!("{}/settings", here.path()), "The changes are saved.")),
-        Err(problem) => problem,
+    let Err(problem) = portal.app.change_webhook(&here.caller, here.id(), change).await else {
+        return Ok(flash::to(&format!("{}/settings", here.path()), "The changes are saved."));
     };
     if problem.code != Code::Conflict {
         return page(&portal, &here, around, fields, unsealed, Faults::of(problem)?, Vec::new()).await;

@@ -7,9 +7,8 @@ use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use serde::Deserialize;
-use tidings_app::testing::TestReport;
 use tidings_app::Problem;
-use tidings_model::EventType;
+use tidings_app::testing::TestReport;
 use tidings_model::limits::FAILING_DAYS_MAX;
 
 use super::AtWebhook;
@@ -18,7 +17,7 @@ use super::verdict::Outcome;
 use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
-use crate::json;
+use crate::pages::editor::{self, Group, WrongLine};
 use crate::shell::{Around, Shell};
 use crate::state::Portal;
 use crate::timings;
@@ -38,18 +37,6 @@ struct Asked {
     payload: Option<String>,
 }
 
-/// Events to choose from.
-struct Group {
-    category: String,
-    keys: Vec<String>,
-}
-
-/// A line of what was typed, in which something is wrong.
-struct WrongLine {
-    number: usize,
-    text: String,
-}
-
 #[derive(Template)]
 #[template(path = "webhooks/test.html")]
 struct TestPage {
@@ -65,12 +52,7 @@ struct TestPage {
     outcome: Option<Outcome>,
 }
 
-async fn ask(
-    State(portal): State<Portal>,
-    here: AtWebhook,
-    Query(asked): Query<Asked>,
-    around: Around,
-) -> Result<Response, PageFault> {
+async fn ask(State(portal): State<Portal>, here: AtWebhook, Query(asked): Query<Asked>, around: Around) -> Result<Response, PageFault> {
     let asked = Asked { payload: None, ..asked };
     page(&portal, &here, around, asked, Faults::NONE, None).await
 }
@@ -102,64 +84,18 @@ async fn page(
     let subscription = &here.found.webhook.subscription;
     let wanted = || event_types.iter().filter(|of| subscription.wants(&of.key, &of.category));
     let chosen = wanted().find(|of| of.key.as_str() == asked.event_key).or_else(|| wanted().next());
-    let payload = asked.payload.unwrap_or_else(|| example(chosen.map(AsRef::as_ref)));
+    let payload = asked.payload.unwrap_or_else(|| editor::example(chosen.map(AsRef::as_ref)));
     let page = TestPage {
         shell: one::shell(portal, here, around, Tab::Test).await?,
         head: Head::of(here, Tab::Test),
         adding: asked.step == "1",
-        groups: grouped(wanted().map(AsRef::as_ref)),
+        groups: editor::grouped(wanted().map(AsRef::as_ref)),
         event_key: chosen.map(|of| of.key.to_string()).unwrap_or_default(),
-        wrong_line: faults.at("payload").and_then(|words| wrong_line(words, &payload)),
+        wrong_line: faults.at("payload").and_then(|words| editor::wrong_line(words, &payload)),
         payload,
         outcome: report.map(Outcome::of),
         faults,
     };
     let status = page.faults.status();
     show(&page, status)
-}
-
-fn example(event_type: Option<&EventType>) -> String {
-    let example = event_type.and_then(|of| of.example.as_ref());
-    json::indented(example.map_or("{}", |example| example.get()))
-}
-
-fn grouped<'a>(event_types: impl Iterator<Item = &'a EventType>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for of in event_types {
-        let key = of.key.to_string();
-        match groups.iter_mut().find(|group| group.category == of.category) {
-            Some(group) => group.keys.push(key),
-            None => groups.push(Group {
-                category: of.category.clone(),
-                keys: vec![key],
-            }),
-        }
-    }
-    groups
-}
-
-/// The line that a message about JSON names: `… (line 3, column 7)`, `… at line 3 column 7`.
-fn wrong_line(words: &str, payload: &str) -> Option<WrongLine> {
-    let (_, after) = words.rsplit_once("line ")?;
-    let digits = after.split(|letter: char| !letter.is_ascii_digit()).next()?;
-    let number: usize = digits.parse().ok()?;
-    let text = payload.lines().nth(number.checked_sub(1)?)?;
-    Some(WrongLine {
-        number,
-        text: text.to_owned(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_that_is_wrong_is_shown() {
-        let payload = "{\n  \"a\": 1,\n  \"b\": tru\n}";
-        let error = tidings_model::payload::check(payload.as_bytes()).unwrap_err();
-        let line = wrong_line(&error.to_string(), payload).unwrap();
-        assert_eq!((line.number, line.text.as_str()), (3, "  \"b\": tru"));
-        assert!(wrong_line("the payload has to be a JSON object", payload).is_none());
-    }
 }

@@ -18,8 +18,7 @@ pub(super) struct Outcome {
     pub(super) reply: Option<Markup>,
 }
 
-const NOT_200: &str =
-    "A delivery with that reply counts as delivered, as any 2xx does. The test asks for 200, to be sure that your code answered and not something before it.";
+const NOT_200: &str = "A delivery with that reply counts as delivered, as any 2xx does. The test asks for 200, to be sure that your code answered and not something before it.";
 
 impl Outcome {
     pub(super) fn of(report: TestReport) -> Self {
@@ -31,7 +30,11 @@ impl Outcome {
         };
         let reply = exchange.reply.as_ref().filter(|reply| !reply.body.is_empty());
         Self {
-            sentence: sentence(&report.summary()),
+            sentence: if report.passed {
+                "The receiver answered 200.".to_owned()
+            } else {
+                sentence(&report.summary())
+            },
             advice,
             sent: json::highlighted(&report.request_body),
             reply: reply.map(|reply| json::highlighted(&reply.body)),
