@@ -2,6 +2,8 @@
 
 mod trouble;
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
@@ -97,9 +99,10 @@ struct OverviewPage {
 
 impl OverviewPage {
     /// A count that stops at a limit.
-    fn capped(count: &usize) -> String {
-        let counted = words::count(*count as u64);
-        if *count >= OVERVIEW_COUNT_MAX {
+    fn capped(count: impl Borrow<usize>) -> String {
+        let count = *count.borrow();
+        let counted = words::count(count as u64);
+        if count >= OVERVIEW_COUNT_MAX {
             format!("{counted}+")
         } else {
             counted

@@ -1,5 +1,6 @@
 //! Deliveries as rows of a table: `templates/deliveries/rows.html` shows them on every page that has some.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
@@ -19,12 +20,13 @@ pub(crate) struct Row {
 
 impl Row {
     /// What comes next, or how it ended.
-    pub(crate) fn next(&self, now: &Timestamp) -> Markup {
+    pub(crate) fn next(&self, now: impl Borrow<Timestamp>) -> Markup {
+        let now = *now.borrow();
         match self.delivery.state {
             DeliveryState::Pending { .. } if self.delivery.leased => Markup::of("being sent"),
-            DeliveryState::Pending { .. } => words::next(&self.delivery.state, *now),
-            DeliveryState::Delivered { at } => Markup::of("arrived ").with(&words::ago(at, *now)),
-            DeliveryState::Exhausted { at } => Markup::of("given up ").with(&words::ago(at, *now)),
+            DeliveryState::Pending { .. } => words::next(&self.delivery.state, now),
+            DeliveryState::Delivered { at } => Markup::of("arrived ").with(&words::ago(at, now)),
+            DeliveryState::Exhausted { at } => Markup::of("given up ").with(&words::ago(at, now)),
             DeliveryState::Cancelled { why, .. } => Markup::default().text(why),
         }
     }
