@@ -14,8 +14,8 @@ const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-cor
 
 /** The widths, in CSS pixels, at which every page is looked at: a desk and a phone. */
 export const WIDTHS = [1440, 390];
-/** The two looks. */
-export const THEMES = ['light', 'dark'];
+const HEIGHT = 900;
+const THEMES = ['light', 'dark'];
 
 const QUIET = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
@@ -39,7 +39,7 @@ export async function startBrowser() {
 export async function openProfile(browser, origin, { width = WIDTHS[0], theme = 'light', ...options } = {}) {
   const profile = await browser.newContext({
     baseURL: origin,
-    viewport: { width, height: 900 },
+    viewport: { width, height: HEIGHT },
     colorScheme: theme,
     permissions: ['clipboard-read', 'clipboard-write'],
     ...options,
@@ -88,7 +88,7 @@ export async function assertAccessible(page) {
 }
 
 /** Fails when the page is wider than its window. */
-export async function assertFits(page) {
+async function assertFits(page) {
   const wide = await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return null;
@@ -100,7 +100,7 @@ export async function assertFits(page) {
 }
 
 /** Fails when two things that one can use lie on top of each other. */
-export async function assertNothingOverlaps(page) {
+async function assertNothingOverlaps(page) {
   const pairs = await page.evaluate(() => {
     const name = (element) => `${element.localName} "${(element.getAttribute('aria-label') ?? element.innerText ?? element.name ?? '').trim()}"`;
     const floats = (element) => element && (['fixed', 'sticky', 'absolute'].includes(getComputedStyle(element).position) || floats(element.parentElement));
@@ -119,10 +119,28 @@ export async function assertNothingOverlaps(page) {
   assert.deepEqual(pairs, [], `on ${page.url()} at ${page.viewportSize().width} px`);
 }
 
-/** Keeps how the page looks as `target/screenshots/<name>-<width>-<theme>.png`. */
-export async function keepScreenshot(page, name, width, theme) {
+/**
+ * Looks at a page as it stands, in both themes and at all widths: it is accessible, nothing is cut off or lies on something
+ * else, and how it looks is kept as `target/screenshots/<name>-<width>-<theme>.png`.
+ */
+export async function look(page, name) {
   await mkdir(screenshots, { recursive: true });
-  await page.screenshot({ path: path.join(screenshots, `${name}-${width}-${theme}.png`), fullPage: true, animations: 'disabled' });
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    await assertFits(page);
+    await assertNothingOverlaps(page);
+    for (const theme of THEMES) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+      // As high as the page, so that what sticks to the window's edges covers nothing.
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width, height: Math.max(height, HEIGHT) });
+      await page.screenshot({ path: path.join(screenshots, `${name}-${width}-${theme}.png`), animations: 'disabled' });
+      await page.setViewportSize({ width, height: HEIGHT });
+      await assertAccessible(page);
+    }
+  }
+  assert.equal(await page.locator('h1').count(), 1, `${page.url()} has one heading of the first rank`);
+  assert.match(await page.title(), / · Tidings$/);
 }
 
 /** The bytes that came over the wire while `load` ran, of everything that the page asked for. The page's profile has to be new. */

@@ -81,16 +81,12 @@ impl Shell {
         self.role != PersonRole::Viewer
     }
 
-    /// Whether the person may manage people.
-    pub(crate) fn is_owner(&self) -> bool {
-        self.role == PersonRole::Owner
-    }
-
     pub(crate) fn role_word(&self) -> &'static str {
         role_word(self.role)
     }
 
     /// A time as people say it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand over references")]
     pub(crate) fn ago(&self, at: &Timestamp) -> Markup {
         words::ago(*at, self.now)
     }

@@ -26,8 +26,11 @@ pub(super) fn routes() -> Router<Portal> {
 async fn live(State(portal): State<Portal>, here: InEnvironment, jar: CookieJar) -> Result<Response, PageFault> {
     let full = format!("{LIVE_STREAMS_MAX} live pages are open already; this one stays as it was loaded");
     let permit = Arc::clone(&portal.streams).try_acquire_owned();
+    let mut pulse = portal.app.pulse(&here.caller)?;
+    // What happened between the page and its stream, or while the stream was broken, is told at once.
+    pulse.mark_changed();
     let stream = Stream {
-        pulse: portal.app.pulse(&here.caller)?,
+        pulse,
         _permit: permit.map_err(|_| Problem::new(Code::Overloaded, full))?,
         token: session::token(&portal, &jar).unwrap_or_default(),
         checked_at: portal.clock.now(),

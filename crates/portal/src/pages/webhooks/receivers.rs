@@ -37,7 +37,7 @@ macro_rules! receiver {
 receiver!(Node, "webhooks/receivers/node.mjs");
 receiver!(Python, "webhooks/receivers/python.py");
 receiver!(Go, "webhooks/receivers/go.go");
-receiver!(Rust, "webhooks/receivers/rust.rs");
+receiver!(Rust, "webhooks/receivers/rust.txt");
 receiver!(Php, "webhooks/receivers/php.php");
 receiver!(Java, "webhooks/receivers/java.java");
 
