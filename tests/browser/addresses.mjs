@@ -25,7 +25,7 @@ export const PAGES = {
   '/environments/{environment}/jobs': 'jobs',
   '/environments/{environment}/jobs/{job}': 'job',
   '/people': 'people',
-//X  '/audit': 'audit',
+  '/audit': 'audit',
   '/account': 'account',
 };
 

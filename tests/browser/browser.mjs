@@ -81,7 +81,11 @@ export async function assertAccessible(page) {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, help, nodes }) => ({ id, help, at: nodes.map(({ target, failureSummary }) => `${target.join(' ')}: ${failureSummary}`) }));
+      .map(({ id, help, nodes }) => ({
+        id,
+        help,
+        at: nodes.map(({ target, failureSummary }) => `${target.join(' ')}: ${failureSummary}`),
+      }));
   });
   const words = violations.map(({ id, help, at }) => `${id}: ${help}\n    ${at.join('\n    ')}`);
   assert.deepEqual(words, [], `axe finds on ${page.url()}:\n${words.join('\n')}`);
@@ -102,13 +106,16 @@ async function assertFits(page) {
 /** Fails when two things that one can use lie on top of each other. */
 async function assertNothingOverlaps(page) {
   const pairs = await page.evaluate(() => {
-    const name = (element) => `${element.localName} "${(element.getAttribute('aria-label') ?? element.innerText ?? element.name ?? '').trim()}"`;
-    const floats = (element) => element && (['fixed', 'sticky', 'absolute'].includes(getComputedStyle(element).position) || floats(element.parentElement));
+    const name = (element) =>
+      `${element.localName} "${(element.getAttribute('aria-label') ?? element.innerText ?? element.name ?? '').trim()}"`;
+    const floats = (element) =>
+      element && (['fixed', 'sticky', 'absolute'].includes(getComputedStyle(element).position) || floats(element.parentElement));
     const controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')]
       .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !floats(element))
       .map((element) => ({ element, box: element.getBoundingClientRect() }));
     // A pixel is an outline.
-    const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+    const overlap = (a, b) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
     return controls.flatMap((one, index) =>
       controls
         .slice(index + 1)

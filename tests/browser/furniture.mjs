@@ -18,7 +18,11 @@ const ORDER_PAID = {
  */
 export async function furnish({ server, receiver }) {
   const { native } = server;
-  receiver.answer('/crm', () => ({ status: 500, headers: { 'content-type': 'application/json' }, body: '{"error":"the database is read-only"}' }));
+  receiver.answer('/crm', () => ({
+    status: 500,
+    headers: { 'content-type': 'application/json' },
+    body: '{"error":"the database is read-only"}',
+  }));
   receiver.answer('/billing', () => ({ headers: { 'content-type': 'application/json' }, body: '{"received":true}' }));
   await native.ok('POST', '/v1/event-types', ORDER_PAID);
   const webhook = await native.createWebhook({
@@ -29,8 +33,17 @@ export async function furnish({ server, receiver }) {
     generateSecret: true,
     headers: { 'x-team': 'billing' },
   });
-  const failing = await native.createWebhook({ name: 'CRM', url: receiver.url('/crm'), eventKeys: ['frontegg.user.created'], secret: 'a secret of some length' });
-  const off = await native.createWebhook({ name: 'Old partner', url: 'https://partner.example.test/hooks/tidings', eventKeys: ['Tenant.*'] });
+  const failing = await native.createWebhook({
+    name: 'CRM',
+    url: receiver.url('/crm'),
+    eventKeys: ['frontegg.user.created'],
+    secret: 'a secret of some length',
+  });
+  const off = await native.createWebhook({
+    name: 'Old partner',
+    url: 'https://partner.example.test/hooks/tidings',
+    eventKeys: ['Tenant.*'],
+  });
   await native.ok('POST', `/v1/webhooks/${off}/disable`);
   const user = { id: 'c4a0d9f3-1b7e-4c28-a6d5-93e7f2b8104c', email: 'dana.reyes@example.test', name: 'Dana Reyes' };
   const event = await native.publish({ eventKey: 'frontegg.user.created', tenantId: 'acme', payload: { user } });

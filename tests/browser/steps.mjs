@@ -5,7 +5,10 @@ export async function toWebhooks(page, environment) {
   await page.goto('/environments');
   await page.getByRole('link', { name: `Hooks of ${environment}` }).click();
   await page.waitForURL('**/hooks');
-  await page.getByRole('main').getByRole('link', { name: /^Webhooks/ }).click();
+  await page
+    .getByRole('main')
+    .getByRole('link', { name: /^Webhooks/ })
+    .click();
   await page.waitForURL('**/webhooks');
 }
 

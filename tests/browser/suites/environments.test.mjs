@@ -75,7 +75,10 @@ describe('an environment', () => {
     await page.getByRole('button', { name: 'Create' }).click();
     await page.waitForURL('**/hooks');
     const { id } = await named('Short-lived');
-    for (const [typed, left] of [['Something else', true], ['Short-lived', false]]) {
+    for (const [typed, left] of [
+      ['Something else', true],
+      ['Short-lived', false],
+    ]) {
       await page.goto(`/environments/${id}/settings`);
       await page.getByLabel('to confirm').fill(typed);
       await page.getByRole('button', { name: 'Delete' }).click();

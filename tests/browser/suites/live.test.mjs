@@ -19,7 +19,10 @@ describe('the live tail', () => {
     for (let sent = 1; sent <= 2; sent++) {
       assert.equal(await rows.count(), sent - 1);
       await server.native.publish({ eventKey: 'frontegg.user.created', payload: {} });
-      await rows.filter({ hasText: 'delivered' }).nth(sent - 1).waitFor();
+      await rows
+        .filter({ hasText: 'delivered' })
+        .nth(sent - 1)
+        .waitFor();
     }
     assert.ok(await page.evaluate(() => globalThis.thisLoad), 'the page was not loaded again');
   });
@@ -79,7 +82,10 @@ describe('without scripts', () => {
     assert.equal((await server.native.call('GET', `/v1/webhooks/${id}`)).status, 404);
     const { data } = await server.native.ok('GET', '/v1/webhooks');
     const copies = data.filter(({ name }) => name.includes('Switched'));
-    assert.deepEqual(copies.map(({ active, url }) => ({ active, url })), [{ active: false, url: receiver.url('/switched') }]);
+    assert.deepEqual(
+      copies.map(({ active, url }) => ({ active, url })),
+      [{ active: false, url: receiver.url('/switched') }],
+    );
   });
 
   it('a search is a form', async () => {

@@ -38,7 +38,9 @@ describe('every page', () => {
   async function collectAddresses(page) {
     const found = await page.evaluate(() => ({
       links: [...document.querySelectorAll('a[href]')].map(({ href }) => href),
-      forms: [...document.querySelectorAll('form[method="post"], button[formaction]')].map((element) => element.formAction || element.action),
+      forms: [...document.querySelectorAll('form[method="post"], button[formaction]')].map(
+        (element) => element.formAction || element.action,
+      ),
     }));
     const here = rowOf(page.url());
     const ours = found.links.filter((href) => new URL(href).origin === portal.server.url).map(rowOf);
@@ -65,12 +67,23 @@ describe('every page', () => {
 
   it('is in the table of pages, and linked from another one', () => {
     const known = { ...PAGES, ...UNLINKED_PAGES };
-    assert.deepEqual([...linked].filter((row) => row !== '/' && !known[row]), [], 'links lead to pages that are not in the table');
-    assert.deepEqual(Object.keys(PAGES).filter((row) => !linked.has(row)), [], 'no link leads to these pages');
+    assert.deepEqual(
+      [...linked].filter((row) => row !== '/' && !known[row]),
+      [],
+      'links lead to pages that are not in the table',
+    );
+    assert.deepEqual(
+      Object.keys(PAGES).filter((row) => !linked.has(row)),
+      [],
+      'no link leads to these pages',
+    );
   });
 
   it('sends its forms to addresses that are in the table of changes', () => {
-    assert.deepEqual([...changes].filter((row) => !CHANGES[row]), []);
+    assert.deepEqual(
+      [...changes].filter((row) => !CHANGES[row]),
+      [],
+    );
   });
 });
 
@@ -85,49 +98,70 @@ describe('what forms lead to', () => {
 
   /** How to get from an address to an answer that has no address of its own, by its picture. */
   const answers = {
-    'people-invited': ['/people', async (page) => {
-      await page.getByLabel('Email').fill('new@example.test');
-      await page.getByRole('button', { name: 'Invite' }).click();
-      await page.getByLabel('Works once').waitFor();
-    }],
-    'credential-made': ['/environments/{environment}/credentials', async (page) => {
-      await page.getByLabel('Name').fill('Billing service');
-      await page.getByRole('button', { name: 'Make credential' }).click();
-      await page.getByLabel('Secret', { exact: true }).waitFor();
-    }],
-    'environment-refused': ['/environments', async (page) => {
-      await page.getByLabel('Name').fill('Development');
-      await page.getByRole('button', { name: 'Create' }).click();
-      await page.locator('#name-wrong:not(:empty), [role=alert]').first().waitFor();
-    }],
-    'webhook-refused': ['/environments/{environment}/webhooks/new/details?eventKeys=*', async (page) => {
-      await page.getByLabel('URL', { exact: true }).fill('http://10.0.0.1/internal');
-      await page.getByLabel('Secret (recommended)').fill('short');
-      await page.getByRole('button', { name: 'Create and test' }).click();
-      await page.locator('#secret-wrong:not(:empty)').waitFor();
-    }],
-    'no-events-chosen': ['/environments/{environment}/webhooks/new', async (page) => {
-      await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByRole('alert').waitFor();
-    }],
+    'people-invited': [
+      '/people',
+      async (page) => {
+        await page.getByLabel('Email').fill('new@example.test');
+        await page.getByRole('button', { name: 'Invite' }).click();
+        await page.getByLabel('Works once').waitFor();
+      },
+    ],
+    'credential-made': [
+      '/environments/{environment}/credentials',
+      async (page) => {
+        await page.getByLabel('Name').fill('Billing service');
+        await page.getByRole('button', { name: 'Make credential' }).click();
+        await page.getByLabel('Secret', { exact: true }).waitFor();
+      },
+    ],
+    'environment-refused': [
+      '/environments',
+      async (page) => {
+        await page.getByLabel('Name').fill('Development');
+        await page.getByRole('button', { name: 'Create' }).click();
+        await page.locator('#name-wrong:not(:empty), [role=alert]').first().waitFor();
+      },
+    ],
+    'webhook-refused': [
+      '/environments/{environment}/webhooks/new/details?eventKeys=*',
+      async (page) => {
+        await page.getByLabel('URL', { exact: true }).fill('http://10.0.0.1/internal');
+        await page.getByLabel('Secret (recommended)').fill('short');
+        await page.getByRole('button', { name: 'Create and test' }).click();
+        await page.locator('#secret-wrong:not(:empty)').waitFor();
+      },
+    ],
+    'no-events-chosen': [
+      '/environments/{environment}/webhooks/new',
+      async (page) => {
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await page.getByRole('alert').waitFor();
+      },
+    ],
     'test-passed': ['/environments/{environment}/webhooks/{webhook}/test', (page) => sendTest(page, 'The test passed.')],
     'test-failed': ['/environments/{environment}/webhooks/{failing}/test', (page) => sendTest(page, 'The test failed.')],
-    'event-refused': ['/environments/{environment}/events/send', async (page) => {
-      await page.getByLabel('Payload').fill('{\n  "user": nobody\n}');
-      await page.getByText(/^Line 2/).waitFor();
-      await page.getByRole('button', { name: 'Send event' }).click();
-      await page.locator('#payload-wrong:not(:empty)').waitFor();
-    }],
+    'event-refused': [
+      '/environments/{environment}/events/send',
+      async (page) => {
+        await page.getByLabel('Payload').fill('{\n  "user": nobody\n}');
+        await page.getByText(/^Line 2/).waitFor();
+        await page.getByRole('button', { name: 'Send event' }).click();
+        await page.locator('#payload-wrong:not(:empty)').waitFor();
+      },
+    ],
     'deliveries-live': ['/environments/{environment}/deliveries?live=1', async () => {}],
     'overview-live': ['/environments/{environment}?live=1&span=week', async () => {}],
     'webhook-disabled': ['/environments/{environment}/webhooks/{off}', async () => {}],
     'webhook-failing': ['/environments/{environment}/webhooks/{failing}', async () => {}],
     'nothing-found': ['/environments/{environment}/deliveries?status=exhausted&tenant=nobody', async () => {}],
-    copied: ['/environments/{environment}/copy', async (page) => {
-      await page.getByLabel('Name of the new environment').fill('Production');
-      await page.getByRole('button', { name: 'Copy', exact: true }).click();
-      await page.getByRole('link', { name: 'Go to Production' }).waitFor();
-    }],
+    copied: [
+      '/environments/{environment}/copy',
+      async (page) => {
+        await page.getByLabel('Name of the new environment').fill('Production');
+        await page.getByRole('button', { name: 'Copy', exact: true }).click();
+        await page.getByRole('link', { name: 'Go to Production' }).waitFor();
+      },
+    ],
   };
 
   for (const [name, [row, act]] of Object.entries(answers)) {

@@ -91,7 +91,10 @@ describe('the session', () => {
     const session = cookies.find(({ name }) => name === 'tidings_session');
     assert.ok(session, `no session among ${cookies.map(({ name }) => name)}`);
     const { httpOnly, sameSite, path, expires, secure, value } = session;
-    assert.deepEqual({ httpOnly, sameSite, path, expires, secure }, { httpOnly: true, sameSite: 'Lax', path: '/', expires: -1, secure: false });
+    assert.deepEqual(
+      { httpOnly, sameSite, path, expires, secure },
+      { httpOnly: true, sameSite: 'Lax', path: '/', expires: -1, secure: false },
+    );
     assert.ok(value.length >= 43, 'it has at least 256 bits');
     assert.equal(await page.evaluate(() => document.cookie), '');
   });
@@ -122,7 +125,14 @@ describe('the session', () => {
 
   it('never goes on at another site', async () => {
     const { email, password } = portal.server.owner;
-    const elsewhere = ['https://evil.example.test/', '//evil.example.test/', '/\\evil.example.test/', '/\t/evil.example.test/', '/\n/evil.example.test/', 'javascript:1'];
+    const elsewhere = [
+      'https://evil.example.test/',
+      '//evil.example.test/',
+      '/\\evil.example.test/',
+      '/\t/evil.example.test/',
+      '/\n/evil.example.test/',
+      'javascript:1',
+    ];
     for (const back of elsewhere) {
       const page = await portal.stranger();
       const answer = await page.request.post('/signin', { form: { email, password, back }, maxRedirects: 0 });
@@ -254,4 +264,3 @@ describe('every answer', () => {
     }
   });
 });
-

@@ -29,7 +29,10 @@ describe('the shell', () => {
     await page.goto('/environments');
     await page.keyboard.press('Tab');
     const skip = page.getByRole('link', { name: 'Skip to the content' });
-    assert.ok(await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().top >= 0), 'it is the first stop, and seen');
+    assert.ok(
+      await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().top >= 0),
+      'it is the first stop, and seen',
+    );
     await page.keyboard.press('Enter');
     assert.ok(await page.getByRole('main').evaluate((main) => main === document.activeElement));
   });

@@ -31,7 +31,13 @@ describe('a failing webhook', () => {
     const path = `/${randomUUID()}`;
     receiver.answer(path, answer);
     const tenantId = randomUUID();
-    const id = await server.native.createWebhook({ name: 'Orders', url: receiver.url(path), eventKeys: ['frontegg.user.updated'], tenantId, ...fields });
+    const id = await server.native.createWebhook({
+      name: 'Orders',
+      url: receiver.url(path),
+      eventKeys: ['frontegg.user.updated'],
+      tenantId,
+      ...fields,
+    });
     const publish = (payload = { user: { id: 'u-1' } }) => server.native.publish({ eventKey: 'frontegg.user.updated', tenantId, payload });
     return { id, path, publish, page: `${portal.base}/webhooks/${id}` };
   }
@@ -102,7 +108,10 @@ describe('a failing webhook', () => {
     await page.getByText(`${missed} of ${missed}`).waitFor();
     await page.getByRole('status').filter({ hasText: /done/i }).waitFor();
     await page.goto(`${portal.base}/jobs`);
-    await page.getByRole('row').filter({ hasText: `${missed} of ${missed}` }).waitFor();
+    await page
+      .getByRole('row')
+      .filter({ hasText: `${missed} of ${missed}` })
+      .waitFor();
   });
 
   it('is told apart from one that nobody could reach, in plain words', async () => {

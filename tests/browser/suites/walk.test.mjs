@@ -54,7 +54,10 @@ describe('somebody new', () => {
     assert.equal(JSON.parse(delivered.body).eventKey, 'frontegg.user.created');
 
     await page.goto(`${portal.base}/webhooks/${id}`);
-    await page.getByRole('row', { name: /frontegg\.user\.created/ }).getByText('delivered', { exact: true }).waitFor();
+    await page
+      .getByRole('row', { name: /frontegg\.user\.created/ })
+      .getByText('delivered', { exact: true })
+      .waitFor();
     await page.getByRole('link', { name: 'frontegg.user.created' }).click();
     await page.waitForURL('**/deliveries/dlv_*');
     const log = await page.getByRole('main').innerText();
