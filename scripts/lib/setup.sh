@@ -14,6 +14,8 @@ target=${CARGO_TARGET_DIR:-target}
 node_min=18.19
 # Taken from the npm registry where the distribution's Node.js is older than that (Ubuntu 22.04).
 node_fallback=22
+# Taken from the npm registry where apt has no Chromium (Ubuntu has it as a snap only).
+chromium_fallback=147.0.0
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -216,17 +218,33 @@ find_chromium() {
   return 1
 }
 
+# The npm package that carries a Chromium without a window, unpacked under the target folder.
+install_chromium_from_npm() {
+  CHROMIUM=$1/chromium
+  "$CHROMIUM" --version >/dev/null 2>&1 && return
+  apt_install libnss3 libexpat1
+  say "this distribution has no Chromium package: taking one from npm into ${1#"$root"/}"
+  mkdir -p "$1"
+  quietly npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts "@sparticuz/chromium@$chromium_fallback" ||
+    fail "npm could not fetch Chromium, see above"
+  (cd "$1" && TMPDIR=$1 quietly node --input-type=module -e 'import chromium from "@sparticuz/chromium"; await chromium.executablePath()') ||
+    fail "Chromium could not be unpacked, see above"
+  "$CHROMIUM" --version >/dev/null 2>&1 ||
+    fail "the Chromium of npm does not run here: name another one with CHROMIUM=/path/to/it" "then run this again"
+}
+
 # A real Chromium (CHROMIUM names another), at least one font, and what drives it.
 setup_browser() {
   if [ -n "${CHROMIUM:-}" ]; then
     "$CHROMIUM" --version >/dev/null 2>&1 || fail "CHROMIUM=$CHROMIUM does not run"
   elif ! CHROMIUM=$(find_chromium); then
     apt_update chromium
-    [ -n "$(apt_candidate chromium)" ] || fail "no Chromium found, and apt has none (Ubuntu has it as a snap only)" \
-      "run 'snap install chromium', or install Google Chrome from https://www.google.com/chrome/" \
-      "then run this again; with CHROMIUM=/path/to/it when it is not on PATH"
-    apt_install chromium
-    CHROMIUM=$(find_chromium) || fail "Chromium was installed, but does not run: try 'chromium --version'"
+    if [ -n "$(apt_candidate chromium)" ]; then
+      apt_install chromium
+      CHROMIUM=$(find_chromium) || fail "Chromium was installed, but does not run: try 'chromium --version'"
+    else
+      install_chromium_from_npm "$target/tools/chromium" # Ubuntu's apt has it as a snap only
+    fi
   fi
   export CHROMIUM
   [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ] || apt_install fonts-dejavu-core
