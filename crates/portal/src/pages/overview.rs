@@ -116,6 +116,20 @@ impl OverviewPage {
     }
 
     /// When the charts begin.
+    fn most_accepted(&self) -> String {
+        self.highest(|counts| counts.accepted, "event")
+    }
+
+    fn most_attempts(&self) -> String {
+        self.highest(|counts| counts.delivered + counts.failed, "attempt")
+    }
+
+    /// The highest bar of a chart, in words: its scale.
+    fn highest(&self, of: impl Fn(&ActivityCounts) -> u64, word: &str) -> String {
+        let highest = self.overview.series.points.iter().map(of).max().unwrap_or_default();
+        format!("highest: {}", words::counted(highest, word))
+    }
+
     fn begins(&self) -> Markup {
         words::ago(self.overview.series.from, self.shell.now)
     }
