@@ -29,6 +29,12 @@ impl Faults {
     }
 }
 
+/// Characters that are not seen and make a text look like another: what turns the direction of writing, and what takes no room. Those that join
+/// letters are part of some scripts.
+fn misleads(letter: char) -> bool {
+    matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A name: not empty, one line, not too long. Comes back without white space at its ends.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
@@ -40,6 +46,9 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     }
     if text.chars().any(char::is_control) {
         return Err("cannot contain control characters".to_owned());
+    }
+    if text.chars().any(misleads) {
+        return Err("cannot contain invisible characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -65,7 +74,11 @@ pub(crate) fn email(text: &str) -> Result<String, String> {
         return Err(format!("has at most {EMAIL_CHARS_MAX} characters"));
     }
     let parts = text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
-    if !parts || text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+    if !parts
+        || text
+            .chars()
+            .any(|letter| letter.is_whitespace() || letter.is_control() || misleads(letter))
+    {
         return Err("is not an email address".to_owned());
     }
     Ok(text)

@@ -77,6 +77,32 @@ document.addEventListener("htmx:confirm", (event) => {
   if (confirm(question)) event.detail.issueRequest(true);
 });
 
+/* When a part cannot be had, the page stays and says why */
+
+const tell = (sentence) => {
+  const main = document.getElementById("content");
+  const note = main.querySelector("[data-told]") ?? document.createElement("div");
+  note.className = "note bad";
+  note.dataset.told = "";
+  note.setAttribute("role", "alert");
+  note.textContent = sentence;
+  main.prepend(note);
+  note.scrollIntoView({ block: "nearest" });
+};
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, elt } = event.detail;
+  const wanted = elt.closest("[hx-select]")?.getAttribute("hx-select");
+  const page = wanted && xhr.status >= 400 && new DOMParser().parseFromString(xhr.responseText, "text/html");
+  if (!page || page.querySelector(wanted)) return;
+  event.detail.shouldSwap = false;
+  tell(page.querySelector("main h1 + p")?.textContent ?? `The server answered ${xhr.status}; nothing was changed here.`);
+});
+document.addEventListener("htmx:sendError", () => tell("The server does not answer; what is shown here is from before. Try again."));
+document.addEventListener("htmx:sseError", () => each(".live-dot", (dot) => (dot.textContent = "Live (trying again)")));
+document.addEventListener("htmx:sseOpen", () => each(".live-dot", (dot) => (dot.textContent = "Live")));
+document.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && document.querySelector("[data-told]")?.remove());
+
 // Addresses say only what is asked for.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb !== "get" || !detail.elt.matches("form.filters")) return;
@@ -162,6 +188,11 @@ const lint = (area) => {
   place.textContent = wrong;
   area.setAttribute("aria-invalid", String(Boolean(wrong)));
 };
+
+// Searching among the events is not being done with choosing them.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("[data-narrow]")) event.preventDefault();
+});
 
 document.addEventListener("input", (event) => {
   const { target } = event;

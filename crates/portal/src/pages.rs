@@ -20,7 +20,8 @@ mod signin;
 mod webhooks;
 
 use axum::Router;
-use axum::http::Uri;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::any;
 use tidings_app::{Code, Problem};
 
@@ -48,10 +49,20 @@ pub(crate) fn routes() -> Router<Portal> {
         .merge(people::routes())
         .merge(account::routes())
         .merge(audit::routes())
+        .method_not_allowed_fallback(only_sent)
 }
 
 /// An address among those of people that leads nowhere: they get a page rather than a problem for programs.
 async fn nowhere(SignedIn(_): SignedIn, uri: Uri) -> PageFault {
     let path: String = uri.path().chars().take(128).collect();
     Problem::new(Code::NotFound, format!("there is no page at {path}")).into()
+}
+
+/// An address that only takes forms, opened as a page, as when somebody loads it again: they get the page that has the form.
+async fn only_sent(method: Method, uri: Uri) -> Response {
+    let page = uri.path().rsplit_once('/').map_or("", |(page, _)| page);
+    match method {
+        Method::GET | Method::HEAD => Redirect::to(if page.is_empty() { "/" } else { page }).into_response(),
+        _ => PageFault::from(Problem::new(Code::MethodNotAllowed, "there is no such form at this address")).into_response(),
+    }
 }

@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use url::{Position, Url};
 
 use crate::state::{Portal, PortalParts};
 use crate::{assets, flash, pages};
@@ -33,7 +34,11 @@ pub fn router(parts: PortalParts) -> Router {
 
 async fn page_headers(jar: CookieJar, request: Request, next: Next) -> Response {
     let says_something = flash::said(&jar).is_some();
+    let part_of = part_of(request.headers());
     let mut response = next.run(request).await;
+    if let Some(page) = part_of {
+        lead_whole_page(&mut response, &page);
+    }
     let headers = response.headers_mut();
     set(headers, header::CACHE_CONTROL, "no-store");
     set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
@@ -55,6 +60,29 @@ async fn page_headers(jar: CookieJar, request: Request, next: Next) -> Response 
         headers.append(header::SET_COOKIE, over);
     }
     response
+}
+
+/// The page that htmx asks for a part of, as a path.
+fn part_of(headers: &HeaderMap) -> Option<String> {
+    headers.get("hx-request")?;
+    let page = headers.get("hx-current-url")?.to_str().ok()?;
+    Url::parse(page)
+        .ok()
+        .map(|page| page[Position::BeforePath..Position::AfterQuery].to_owned())
+}
+
+/// Whoever has to sign in has to leave the page that asked for a part; a sign-in as a part of it would show nothing.
+fn lead_whole_page(response: &mut Response, page: &str) {
+    let to_sign_in = response
+        .headers()
+        .get(header::LOCATION)
+        .is_some_and(|place| place.as_bytes().starts_with(b"/signin"));
+    let query = serde_html_form::to_string([("back", page)]).unwrap_or_default();
+    if let (true, Ok(place)) = (to_sign_in, HeaderValue::from_str(&format!("/signin?{query}"))) {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().remove(header::LOCATION);
+        response.headers_mut().insert("hx-redirect", place);
+    }
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {

@@ -15,6 +15,8 @@ use crate::state::Portal;
 const COOKIE: &str = "tidings_session";
 /// The cookie where they come by https: the prefix binds it to this host and to https.
 const COOKIE_HTTPS: &str = "__Host-tidings_session";
+/// Said to whoever sends a form when their session has ended.
+const ENDED: &str = "your session has ended, and nothing was done. Sign in in another tab, then go back and send it again";
 /// Says, from browsers only, which page asks.
 const FETCH_SITE: &str = "sec-fetch-site";
 
@@ -65,7 +67,9 @@ async fn visit(parts: &Parts, portal: &Portal) -> Result<Visit, PageFault> {
     let token = token(portal, &jar).ok_or_else(signed_out)?;
     match portal.app.visit(&token).await {
         Ok(visit) => Ok(visit),
-        Err(problem) if problem.code == Code::Unauthenticated => Err(signed_out()),
+        Err(problem) if problem.code == Code::Unauthenticated && parts.method == Method::GET => Err(signed_out()),
+        // What somebody has typed is still there when they go back: they are not sent away from it.
+        Err(problem) if problem.code == Code::Unauthenticated => Err(Problem::new(Code::Unauthenticated, ENDED).into()),
         Err(problem) => Err(problem.into()),
     }
 }

@@ -144,6 +144,9 @@ async fn change_role(State(portal): State<Portal>, SignedIn(visit): SignedIn, ar
     let Named { email, role } = form.of(&visit)?;
     let role = role_named(&role)?;
     let changed = portal.app.change_role(&visit, &email, role).await;
+    if changed.is_ok() && email == visit.email() {
+        return Ok(flash::to("/account", &format!("You are {} now.", with_article(role))));
+    }
     done(&portal, &visit, around, changed, &format!("{email} is {} now.", with_article(role))).await
 }
 

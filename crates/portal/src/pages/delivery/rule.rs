@@ -41,7 +41,7 @@ fn cause(attempt: &Attempt) -> String {
 
 fn retry(attempt: &Attempt, next: Timestamp, schedule: &RetrySchedule) -> String {
     let ended = attempt.started_at + Duration::from_micros(attempt.exchange.timings.total_us);
-    let wait = next.since(ended);
+    let wait = rounded(next.since(ended));
     let reply = attempt.exchange.reply.as_ref();
     let wish = reply
         .and_then(|reply| reply.header("retry-after"))
@@ -74,6 +74,11 @@ fn retry(attempt: &Attempt, next: Timestamp, schedule: &RetrySchedule) -> String
             span(wait)
         ),
     }
+}
+
+/// To the nearest second: rounded down, a wait would seem shorter than its schedule allows.
+fn rounded(wait: Duration) -> Duration {
+    Duration::from_secs(((wait.as_millis() as u64 + 500) / 1_000).max(1))
 }
 
 fn is_about(wait: Duration, from: Duration, until: Duration) -> bool {
