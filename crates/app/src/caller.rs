@@ -73,6 +73,14 @@ impl Caller {
         scoped(self.scopes.write, "write")
     }
 
+    /// Holds no tenant's token; a vendor that acts on behalf of a tenant does not.
+    pub(crate) fn is_no_tenant(&self) -> Result<(), Problem> {
+        match self.identity {
+            Identity::Tenant(_) => Err(Problem::new(Code::Forbidden, "a tenant's token is never shown a secret")),
+            _ => Ok(()),
+        }
+    }
+
     /// May change what belongs to the whole environment.
     pub(crate) fn can_write_environment(&self) -> Result<(), Problem> {
         self.can_write()?;

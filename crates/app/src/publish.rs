@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 use bytes::Bytes;
 pub use tidings_engine::Accepted;
+use tidings_engine::intake::KeyReused;
 use tidings_engine::{Draft, Routes};
 use tidings_model::catalog::nearest;
 use tidings_model::limits::{BATCH_EVENTS_MAX, IDEMPOTENCY_HOURS, IDEMPOTENCY_KEY_CHARS_MAX};
@@ -72,16 +73,7 @@ impl App {
         let mut drafts = Vec::with_capacity(events.len());
         let mut answers: Vec<Option<Result<Accepted, Problem>>> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
-            let own_key = idempotency.clone().map(|whole| {
-                if events.len() == 1 {
-                    whole
-                } else {
-                    Idempotency {
-                        key: format!("{}/{index}", whole.key),
-                        ..whole
-                    }
-                }
-            });
+            let own_key = idempotency.clone().map(|whole| own_key(whole, index, drafts.is_empty()));
             match self.draft(&routes, event, own_key) {
                 Ok(draft) => {
                     drafts.push(draft);
@@ -90,11 +82,7 @@ impl App {
                 Err(problem) => answers.push(Some(Err(problem))),
             }
         }
-        let accepted = if drafts.is_empty() {
-            Vec::new()
-        } else {
-            self.engine.accept(caller.environment, drafts).await?
-        };
+        let accepted = self.accept_drafts(caller, drafts, idempotency.is_some()).await?;
         let mut accepted = accepted
             .into_iter()
             .map(|answer| answer.map_err(|reused| Problem::new(Code::Conflict, reused.to_string())));
@@ -103,6 +91,28 @@ impl App {
             .into_iter()
             .map(|answer| answer.or_else(|| accepted.next()).unwrap_or_else(missing))
             .collect())
+    }
+
+    /// Accepts what could be read of a batch. With a key its first event goes first: the key is its own, so another request that has used it stops
+    /// all of them before any is stored.
+    async fn accept_drafts(
+        &self,
+        caller: &Caller,
+        mut drafts: Vec<Draft>,
+        keyed: bool,
+    ) -> Result<Vec<Result<Accepted, KeyReused>>, Problem> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = drafts.len();
+        let rest = if keyed { drafts.split_off(1) } else { Vec::new() };
+        let mut accepted = self.engine.accept(caller.environment, drafts).await?;
+        match accepted.first() {
+            Some(Err(reused)) if keyed => return Ok(vec![Err(*reused); all]),
+            _ if rest.is_empty() => {}
+            _ => accepted.extend(self.engine.accept(caller.environment, rest).await?),
+        }
+        Ok(accepted)
     }
 
     /// Checks how many events a batch has.
@@ -176,6 +186,12 @@ impl App {
             for_webhooks: event.for_webhooks,
         })
     }
+}
+
+/// The key of one event of a request: the first that could be read has the request's own, the others one that nobody can send.
+fn own_key(whole: Idempotency, index: usize, first: bool) -> Idempotency {
+    let key = if first { whole.key } else { format!("{}\u{1f}{index}", whole.key) };
+    Idempotency { key, ..whole }
 }
 
 fn expiry(at: Timestamp) -> Timestamp {

@@ -126,7 +126,7 @@ impl App {
     ) -> Result<TestReport, Problem> {
         caller.can_write()?;
         let webhook = self.webhook(caller, id).await?.webhook;
-        let unsealed = self.unseal(caller, &webhook)?;
+        let unsealed = self.open_webhook(&webhook)?;
         let routes = self.routes(caller.environment)?;
         let first = routes
             .event_types()

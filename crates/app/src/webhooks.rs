@@ -148,9 +148,15 @@ impl App {
         found.filter(visible).ok_or_else(|| not_found(id))
     }
 
-    /// The secret and the custom headers of a webhook, for whoever may change it.
+    /// The secret and the custom headers of a webhook, for whoever may change it and is no tenant: a tenant's token lives in browsers.
     pub fn unseal(&self, caller: &Caller, webhook: &Webhook) -> Result<Unsealed, Problem> {
         caller.can_write()?;
+        caller.is_no_tenant()?;
+        self.open_webhook(webhook)
+    }
+
+    /// The secret and the custom headers, to be used and not to be shown.
+    pub fn open_webhook(&self, webhook: &Webhook) -> Result<Unsealed, Problem> {
         let closed = |error: tidings_engine::sealing::UnsealError| {
             tracing::error!(webhook = %webhook.id, %error, "a webhook's secret cannot be opened");
             Problem::new(Code::Internal, "the webhook's secret cannot be opened with the server's master key")

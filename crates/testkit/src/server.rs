@@ -134,6 +134,11 @@ impl TestServer {
         self.process = Some(process);
     }
 
+    /// Closes the end of the pipe that the process writes its log to.
+    pub async fn stop_reading_its_log(&mut self) {
+        self.listening.shutdown().await;
+    }
+
     /// kill -9.
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");

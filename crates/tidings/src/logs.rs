@@ -31,6 +31,8 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), TryInitError> 
     let terminal = io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        // A log that cannot be written is lost; saying so would have to be written there too, and must stop nobody.
+        .log_internal_errors(false)
         .with_env_filter(EnvFilter::new(level));
     if format.is_json(terminal) {
         builder.json().flatten_event(true).finish().try_init()

@@ -106,6 +106,8 @@ impl Node {
             })
             .await?,
         );
+        // Before the bootstrap: a folder that takes no more must not make a credential that nobody sees.
+        folder.announce(&url)?;
         let first_start = app.bootstrap(&config.bootstrap).await?;
         let base = config.public_url.as_ref().map_or(url.as_str(), url::Url::as_str);
         let setup_link = app.setup_token().await?.map(|token| set_up_link(base, &token));
@@ -134,7 +136,6 @@ impl Node {
             config.shutdown_grace,
         );
         http.spawn("http", OnError::StopProcess, serving);
-        folder.announce(&url)?;
         readiness.set(true);
         Ok(Self {
             url,

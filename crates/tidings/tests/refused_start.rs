@@ -44,6 +44,13 @@ async fn used() -> TestServer {
     server
 }
 
+#[tokio::test]
+async fn a_server_whose_log_cannot_be_written_goes_on() {
+    let mut server = TestServer::start(BINARY).await;
+    server.stop_reading_its_log().await;
+    assert_eq!(server.terminate().await, Some(0), "it logs that it stops");
+}
+
 #[test]
 fn a_port_that_is_taken_is_69_and_leaves_no_credential_that_nobody_saw() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -64,7 +64,7 @@ async fn change(
     Body(body::Json(input)): Body<body::Json<WebhookInput>>,
 ) -> Result<Json<WebhookRow>, DialectProblem> {
     let current = state.app.webhook(&caller, id).await?.webhook;
-    let secret = state.app.unseal(&caller, &current)?.secret;
+    let secret = state.app.open_webhook(&current)?.secret;
     let saved = state
         .app
         .change_webhook(&caller, id, input.into_change(&current, secret.as_deref()))

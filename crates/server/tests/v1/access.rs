@@ -168,6 +168,17 @@ async fn a_tenants_token_sees_webhooks_the_log_and_the_catalogue_only() {
 }
 
 #[tokio::test]
+async fn a_tenants_token_is_never_shown_a_secret() {
+    let world = World::new().await;
+    let body = json!({"url": "https://acme.test/", "eventKeys": ["*"], "tenantId": "acme", "secret": "vendor-secret-1"});
+    let made = world.ask("POST", "/v1/webhooks").json(&body).send().await.expect(201);
+    let path = format!("/v1/webhooks/{}/secret", made.text_at("/id"));
+    world.ask("GET", &path).send().await.expect(200);
+    let refused = world.ask("GET", &path).bearer(&world.tenant_token("acme")).send().await.expect(403);
+    assert!(!refused.text.contains("vendor-secret-1"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn a_tenant_sees_its_own_webhooks_and_their_log_and_nobody_elses() {
     let world = World::new().await;
     let (acme, other) = (world.tenant_token("acme"), world.tenant_token("other"));

@@ -133,6 +133,25 @@ async fn a_batch_is_repeated_event_by_event() {
 }
 
 #[tokio::test]
+async fn another_batch_under_a_used_key_is_refused_whole_and_stores_nothing() {
+    let world = World::new().await;
+    let event = |n: u32| json!({"eventKey": "frontegg.user.created", "payload": {"n": n}});
+    let bad = json!({"eventKey": "no.such.key", "payload": {}});
+    let ask = |events: Vec<serde_json::Value>| {
+        let ask = world.ask("POST", "/v1/events/batch").header("idempotency-key", "b");
+        ask.json(&json!({"events": events}))
+    };
+    ask(vec![event(1), bad.clone()]).send().await.expect(202);
+    for other in [vec![event(1)], vec![event(7), event(8), event(9)], vec![bad, event(1)]] {
+        let answer = ask(other).send().await.expect(202);
+        assert_eq!(answer.json["accepted"], json!(0), "{}", answer.text);
+    }
+    let single = world.ask("POST", "/v1/events").header("idempotency-key", "b").json(&event(1));
+    single.send().await.expect(409);
+    assert_eq!(world.count("/v1/events").await, 1);
+}
+
+#[tokio::test]
 async fn a_batch_holds_between_one_and_a_thousand_events() {
     let world = World::new().await;
     let event = r#"{"eventKey":"frontegg.user.created","payload":{}}"#;
