@@ -224,7 +224,12 @@ const drawPalette = () => {
 const openPalette = () => {
   if (!palette || palette.open) return;
   const links = document.querySelectorAll(".rail a[href], main a[href]");
-  const known = new Map([...links].map((link) => [link.getAttribute("href"), link.textContent.trim().replace(/\s+/g, " ")]));
+  const known = new Map();
+  // The first link to a place names it: menus lead to the same places in fewer words.
+  for (const link of links) {
+    const href = link.getAttribute("href");
+    if (!known.has(href)) known.set(href, link.textContent.trim().replace(/\s+/g, " "));
+  }
   places = [...known].filter(([, words]) => words).map(([href, words]) => ({ href, words }));
   palette.querySelector("input").value = "";
   drawPalette();
