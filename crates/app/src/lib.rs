@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod links;
 pub mod log;
 pub mod log_entries;
+pub mod look;
 pub mod overview;
 pub mod passwords;
 pub mod people;

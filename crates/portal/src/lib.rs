@@ -19,6 +19,7 @@ mod json;
 mod limits;
 mod markup;
 mod pages;
+mod paging;
 mod router;
 mod schedule;
 mod session;

@@ -55,6 +55,24 @@ pub(crate) fn list(connection: &Connection, filter: &EventFilter, page: Page<Eve
         .collect()
 }
 
+/// The event after so many others, newest first.
+pub(crate) fn at(connection: &Connection, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Outcome<Option<EventId>> {
+    let Some(short) = environments::logged_id(connection, environment)? else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached(
+            "-- events::at: steps along the index alone
+             SELECT id FROM events INDEXED BY events_by_environment
+             WHERE environment = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3",
+        )?
+        .query_and_then(params![short, before.map_or(i64::MAX, EventId::raw), sql_count(places)], |row| {
+            Record::new(row, "events", &["id"]).convert("id", EventId::from_raw)
+        })?
+        .next()
+        .transpose()
+}
+
 /// The stored ids of events that were accepted between two times: an id begins with the time.
 pub(crate) fn ids_between(from: Option<Timestamp>, until: Option<Timestamp>) -> Range<i64> {
     let first = |at: Timestamp| at.as_millis() << LOW_BITS;

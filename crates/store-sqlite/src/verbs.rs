@@ -229,6 +229,12 @@ impl Store for SqliteStore {
         self.readers.run(move |connection| events::list(connection, &filter, page)).await
     }
 
+    async fn event_at(&self, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Result<Option<EventId>, StoreError> {
+        self.readers
+            .run(move |connection| events::at(connection, environment, before, places))
+            .await
+    }
+
     async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError> {
         self.readers
             .run(move |connection| deliveries::one(connection, environment, id, at))

@@ -177,6 +177,9 @@ pub trait Store: Send + Sync {
     async fn event(&self, environment: EnvironmentId, id: EventId) -> Result<Option<Event>, StoreError>;
     /// Events, newest first: by id, descending.
     async fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError>;
+    /// The event that comes after `places` others when an environment's events are listed newest first, all of them or those before one. `None`: they
+    /// are not so many.
+    async fn event_at(&self, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Result<Option<EventId>, StoreError>;
     /// One delivery with its event and attempts; `leased` is as of `at`.
     async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError>;
     /// Deliveries, newest first: by id, descending, so by event and then by ordinal; `leased` is as of `at`.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod jobs;
+mod look;
 mod overview;
 mod people;
 mod sessions;

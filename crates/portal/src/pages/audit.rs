@@ -6,12 +6,12 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tidings_app::{AuditFilter, AuditRecord, Page};
+use tidings_app::{AuditFilter, AuditRecord};
 use tidings_model::EnvironmentId;
 
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
-use crate::limits::ROWS;
+use crate::paging::Paging;
 use crate::session::SignedIn;
 use crate::shell::{Around, EnvironmentLink, Section, Shell};
 use crate::state::Portal;
@@ -42,8 +42,8 @@ struct Filters {
     actor: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     action: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    before: String,
 }
 
 impl Filters {
@@ -60,6 +60,14 @@ impl Filters {
                 }
             }),
             action: given(&self.action),
+        }
+    }
+
+    /// The same filters on the page that begins after an entry.
+    fn page(&self, before: &str) -> Self {
+        Self {
+            before: before.to_owned(),
+            ..self.clone()
         }
     }
 
@@ -87,10 +95,7 @@ struct AuditPage {
     shell: Shell,
     filters: Filters,
     rows: Vec<Row>,
-    /// The address of the entries before these.
-    older: Option<String>,
-    /// The address of the newest ones, when these are not.
-    newest: Option<String>,
+    paging: Paging,
 }
 
 async fn list(
@@ -99,27 +104,18 @@ async fn list(
     around: Around,
     Query(filters): Query<Filters>,
 ) -> Result<Response, PageFault> {
-    let page = Page {
-        before: filters.before.as_ref().and_then(|before| before.parse().ok()),
-        ..Page::first(ROWS + 1)
-    };
-    let mut records = portal.app.audit(&visit, filters.filter(), page).await?;
-    let more = records.len() > ROWS;
-    records.truncate(ROWS);
-    let older = records.last().filter(|_| more).map(|last| Filters {
-        before: Some(last.number.to_string()),
-        ..filters.clone()
-    });
-    let newest = filters.before.is_some().then(|| Filters {
-        before: None,
-        ..filters.clone()
-    });
+    let mut records = portal.app.audit(&visit, filters.filter(), Paging::wanted(&filters.before)).await?;
+    let paging = Paging::of(
+        &mut records,
+        &filters.before,
+        |record| record.number,
+        |before| filters.page(before).address(),
+    );
     let shell = around.global(&portal, &visit, Section::Audit, "Audit log").await?;
     let page = AuditPage {
         rows: records.into_iter().map(|record| row(record, &shell, &filters)).collect(),
         shell: shell.crumb("Audit log", "/audit"),
-        older: older.map(|filters| filters.address()),
-        newest: newest.map(|filters| filters.address()),
+        paging,
         filters,
     };
     show(&page, 200)
@@ -129,7 +125,7 @@ fn row(record: AuditRecord, shell: &Shell, filters: &Filters) -> Row {
     let is_here = |id: EnvironmentId| shell.environments.iter().find(|link| link.id == id).cloned();
     let by_actor = Filters {
         actor: record.entry.actor.clone(),
-        before: None,
+        before: String::new(),
         ..filters.clone()
     };
     Row {

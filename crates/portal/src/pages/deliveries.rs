@@ -19,7 +19,7 @@ use super::editor::{self, Group};
 use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
-use crate::limits::ROWS;
+use crate::paging::Paging;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
@@ -46,8 +46,7 @@ struct ListPage {
     groups: Vec<Group>,
     choices: Vec<Choice>,
     rows: Vec<Row>,
-    older: Option<String>,
-    newest: Option<String>,
+    paging: Paging,
 }
 
 impl ListPage {
@@ -58,7 +57,7 @@ impl ListPage {
 
     /// Words for the button: how many they are, when the page shows all of them.
     fn resend_words(&self) -> String {
-        if self.older.is_none() && self.newest.is_none() {
+        if !self.paging.any() {
             return match self.rows.len() {
                 1 => "Resend it".to_owned(),
                 all => format!("Resend all {all}"),
@@ -74,24 +73,20 @@ async fn list(
     Query(asked): Query<Asked>,
     around: Around,
 ) -> Result<Response, PageFault> {
-    let (mut rows, faults) = match found(&portal, &here.caller, &asked).await {
-        Ok(rows) => (rows, Faults::NONE),
-        Err(problem) => (Vec::new(), Faults::of(problem)?),
-    };
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let older = rows.last().filter(|_| more).map(|last| asked.query(&last.delivery.id.to_string()));
     let shell = around
         .within(&portal, &here.visit, &here.caller, Section::Deliveries, "Deliveries")
         .await?;
     let own = shell.path.clone();
+    let (rows, paging, faults) = match found(&portal, &here.caller, &asked, &own).await {
+        Ok((rows, paging)) => (rows, paging, Faults::NONE),
+        Err(problem) => (Vec::new(), Paging::default(), Faults::of(problem)?),
+    };
     let page = ListPage {
         shell: shell.crumb("Deliveries", own),
         groups: editor::grouped(portal.app.event_types(&here.caller)?),
         choices: choices(&portal, &here.caller, &asked).await?,
         rows,
-        older,
-        newest: (!asked.before.is_empty()).then(|| asked.query("")),
+        paging,
         asked,
         faults,
     };
@@ -99,13 +94,16 @@ async fn list(
     show(&page, status)
 }
 
-async fn found(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<Row>, Problem> {
+async fn found(portal: &Portal, caller: &Caller, asked: &Asked, own: &str) -> Result<(Vec<Row>, Paging), Problem> {
     let filter = asked.filter(caller.environment())?;
-    let page = Page {
-        before: asked.before.parse::<DeliveryId>().ok(),
-        ..Page::first(ROWS + 1)
-    };
-    rows(portal, caller, filter, page).await
+    let mut found = portal
+        .app
+        .look_for_deliveries(caller, filter, Paging::wanted(&asked.before))
+        .await?;
+    let address = |before: &str| format!("{own}?{}", asked.query(before));
+    let paging = Paging::of(&mut found.rows, &asked.before, |row| row.id, address);
+    let paging = paging.going_on(found.stopped, |event| address(&DeliveryId { event, ordinal: 0 }.to_string()));
+    Ok((rows::named(portal, caller, found.rows).await?, paging))
 }
 
 /// The newest webhooks, and the one that is asked for.

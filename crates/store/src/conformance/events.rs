@@ -36,6 +36,24 @@ pub async fn events_are_listed_newest_first_by_pages(store: &Arc<dyn Store>) {
     assert_eq!(whole, [store.event(world.environment, ids[0]).await.done().done()]);
 }
 
+/// The event after so many others, of one environment, from the newest on or from another on.
+pub async fn an_event_is_found_by_its_place(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let other = world.beside(2).await;
+    let mut ids = Vec::new();
+    for seconds in [1, 2, 2, 3] {
+        ids.push(world.publish(at(seconds), &[]).await);
+        other.publish(at(seconds), &[]).await;
+    }
+    ids.reverse();
+    let found = async |before, places| store.event_at(world.environment, before, places).await.done();
+    assert_eq!(found(None, 0).await, Some(ids[0]));
+    assert_eq!(found(None, 3).await, Some(ids[3]));
+    assert_eq!(found(None, 4).await, None);
+    assert_eq!(found(Some(ids[1]), 0).await, Some(ids[2]));
+    assert_eq!(found(Some(ids[1]), 2).await, None);
+}
+
 /// Events are narrowed by key, tenant and time: from the first millisecond on, up to before the last.
 pub async fn events_are_narrowed_by_key_tenant_and_time(store: &Arc<dyn Store>) {
     let world = World::new(store).await;

@@ -127,6 +127,7 @@ macro_rules! conformance_suite {
             events {
                 events_are_listed_newest_first_by_pages
                 events_are_narrowed_by_key_tenant_and_time
+                an_event_is_found_by_its_place
             }
             deliveries {
                 deliveries_are_listed_newest_first_by_pages

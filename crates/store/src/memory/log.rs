@@ -58,6 +58,14 @@ impl State {
         page_of(admitted.map(|event| (event.id, event)), page).cloned().collect()
     }
 
+    pub(super) fn event_at(&self, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Option<EventId> {
+        let newest_first = self.events.iter().rev().filter(|(_, row)| row.event.environment == environment);
+        let mut after = newest_first
+            .map(|(id, _)| *id)
+            .filter(|id| before.is_none_or(|before| *id < before));
+        after.nth(places)
+    }
+
     pub(super) fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Option<DeliveryDetail> {
         let row = self.event_of(environment, id.event)?;
         let delivery = row.deliveries.get(id.ordinal as usize)?;

@@ -283,6 +283,10 @@ impl Store for MemStore {
         Ok(self.state().events(filter, &page))
     }
 
+    async fn event_at(&self, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Result<Option<EventId>, StoreError> {
+        Ok(self.state().event_at(environment, before, places))
+    }
+
     async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError> {
         Ok(self.state().delivery(environment, id, at))
     }

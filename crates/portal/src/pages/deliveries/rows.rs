@@ -43,7 +43,11 @@ impl Row {
 
 /// Deliveries of a page, newest first, with the names of their webhooks.
 pub(crate) async fn rows(portal: &Portal, caller: &Caller, filter: DeliveryFilter, page: Page<DeliveryId>) -> Result<Vec<Row>, Problem> {
-    let deliveries = portal.app.deliveries(caller, filter, page).await?;
+    named(portal, caller, portal.app.deliveries(caller, filter, page).await?).await
+}
+
+/// Those deliveries, with the names of their webhooks.
+pub(super) async fn named(portal: &Portal, caller: &Caller, deliveries: Vec<Delivery>) -> Result<Vec<Row>, Problem> {
     let names = names(portal, caller, deliveries.iter().map(|delivery| delivery.webhook)).await?;
     let row = |delivery: Delivery| Row {
         webhook: names.get(&delivery.webhook).cloned(),

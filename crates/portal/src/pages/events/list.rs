@@ -7,16 +7,16 @@ use axum::response::Response;
 use axum::routing::get;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use tidings_app::{Caller, EventFilter, Page, Problem};
-use tidings_model::{EnvironmentId, Event, EventId};
+use tidings_app::{Caller, EventFilter, Problem};
+use tidings_model::{EnvironmentId, Event};
 
 use super::standing::{self, Standing};
 use crate::fault::{PageFault, show};
 use crate::filter::Wishes;
 use crate::form::Faults;
 use crate::icon::Icon;
-use crate::limits::ROWS;
 use crate::pages::editor::{self, Group};
+use crate::paging::Paging;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
@@ -98,8 +98,7 @@ struct ListPage {
     faults: Faults,
     groups: Vec<Group>,
     rows: Vec<Row>,
-    older: Option<String>,
-    newest: Option<String>,
+    paging: Paging,
 }
 
 async fn list(
@@ -108,25 +107,21 @@ async fn list(
     Query(asked): Query<Asked>,
     around: Around,
 ) -> Result<Response, PageFault> {
-    let (mut events, faults) = match found(&portal, &here.caller, &asked).await {
-        Ok(events) => (events, Faults::NONE),
-        Err(problem) => (Vec::new(), Faults::of(problem)?),
+    let shell = around.within(&portal, &here.visit, &here.caller, Section::Events, "Events").await?;
+    let own = shell.path.clone();
+    let (events, paging, faults) = match found(&portal, &here.caller, &asked, &own).await {
+        Ok((events, paging)) => (events, paging, Faults::NONE),
+        Err(problem) => (Vec::new(), Paging::default(), Faults::of(problem)?),
     };
-    let more = events.len() > ROWS;
-    events.truncate(ROWS);
-    let older = events.last().filter(|_| more).map(|last| asked.query(&last.id.to_string()));
     let row = async |event: Event| {
         let standing = standing::of(&portal, &here.caller, event.id).await?;
         Ok::<_, Problem>(Row { event, standing })
     };
-    let shell = around.within(&portal, &here.visit, &here.caller, Section::Events, "Events").await?;
-    let own = shell.path.clone();
     let page = ListPage {
         shell: shell.crumb("Events", own),
         groups: editor::grouped(portal.app.event_types(&here.caller)?),
         rows: try_join_all(events.into_iter().map(row)).await?,
-        older,
-        newest: (!asked.before.is_empty()).then(|| asked.query("")),
+        paging,
         asked,
         faults,
     };
@@ -134,11 +129,10 @@ async fn list(
     show(&page, status)
 }
 
-async fn found(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<Event>, Problem> {
+async fn found(portal: &Portal, caller: &Caller, asked: &Asked, own: &str) -> Result<(Vec<Event>, Paging), Problem> {
     let filter = asked.filter(caller.environment())?;
-    let page = Page {
-        before: asked.before.parse::<EventId>().ok(),
-        ..Page::first(ROWS + 1)
-    };
-    portal.app.events(caller, filter, page).await
+    let mut found = portal.app.look_for_events(caller, filter, Paging::wanted(&asked.before)).await?;
+    let address = |before: &str| format!("{own}?{}", asked.query(before));
+    let paging = Paging::of(&mut found.rows, &asked.before, |event| event.id, address);
+    Ok((found.rows, paging.going_on(found.stopped, |event| address(&event.to_string()))))
 }

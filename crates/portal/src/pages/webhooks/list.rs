@@ -8,14 +8,14 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tidings_app::{Page, WebhookFilter, WebhookWithHealth};
-use tidings_model::{EventType, WebhookId};
+use tidings_app::{WebhookFilter, WebhookWithHealth};
+use tidings_model::EventType;
 
 use super::reach::{self, Part};
 use super::traffic::{self, Traffic};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
-use crate::limits::ROWS;
+use crate::paging::Paging;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
@@ -62,8 +62,11 @@ impl Asked {
         serde_html_form::to_string(self).unwrap_or_default()
     }
 
-    fn page(&self, before: String) -> String {
-        Self { before, ..self.clone() }.query()
+    fn page(&self, before: &str) -> Self {
+        Self {
+            before: before.to_owned(),
+            ..self.clone()
+        }
     }
 }
 
@@ -93,10 +96,7 @@ struct ListPage {
     shell: Shell,
     asked: Asked,
     rows: Vec<Row>,
-    /// The query of the page after this one.
-    older: Option<String>,
-    /// The query of the first page, when this is another.
-    newest: Option<String>,
+    paging: Paging,
     /// This page, to come back to.
     here: String,
 }
@@ -107,15 +107,13 @@ async fn list(
     Query(asked): Query<Asked>,
     around: Around,
 ) -> Result<Response, PageFault> {
-    let before: Option<WebhookId> = asked.before.parse().ok();
-    let page = Page {
-        before,
-        ..Page::first(ROWS + 1)
-    };
-    let mut found = portal.app.webhooks(&here.caller, asked.filter(), page).await?;
-    let more = found.len() > ROWS;
-    found.truncate(ROWS);
-    let older = found.last().filter(|_| more).map(|last| asked.page(last.webhook.id.to_string()));
+    let path = super::list_path(&here.caller);
+    let mut found = portal
+        .app
+        .webhooks(&here.caller, asked.filter(), Paging::wanted(&asked.before))
+        .await?;
+    let address = |before: &str| format!("{path}?{}", asked.page(before).query());
+    let paging = Paging::of(&mut found, &asked.before, |found| found.webhook.id, address);
     let ids: Vec<_> = found.iter().map(|found| found.webhook.id).collect();
     let traffic = traffic::of(&portal, &here.caller, &ids).await?;
     let event_types = portal.app.event_types(&here.caller)?;
@@ -123,12 +121,10 @@ async fn list(
     let shell = around
         .within(&portal, &here.visit, &here.caller, Section::Webhooks, "Webhooks")
         .await?;
-    let path = super::list_path(&here.caller);
     let page = ListPage {
         shell: shell.crumb("Webhooks", &path),
         rows: rows.map(|(found, traffic)| Row::of(found, traffic, &event_types)).collect(),
-        older,
-        newest: before.map(|_| asked.page(String::new())),
+        paging,
         here: format!("{path}?{}", asked.query()),
         asked,
     };

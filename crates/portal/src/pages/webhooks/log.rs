@@ -8,8 +8,8 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use tidings_app::DeliveryFilter;
 use tidings_app::waiting::Waiting;
-use tidings_app::{DeliveryFilter, Page};
 use tidings_model::limits::{FAILING_DAYS_MAX, RETRY_JITTER_PERCENT};
 use tidings_model::{Delivery, DeliveryId, RetrySchedule};
 
@@ -18,6 +18,7 @@ use super::one::{self, Head, Tab};
 use super::traffic::{self, Traffic};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
+use crate::paging::Paging;
 use crate::shell::{Around, Shell};
 use crate::state::Portal;
 use crate::words;
@@ -25,9 +26,6 @@ use crate::words;
 pub(super) fn routes() -> Router<Portal> {
     Router::new().route("/environments/{environment}/webhooks/{webhook}", get(deliveries))
 }
-
-/// Deliveries on the page; the page of all deliveries has more.
-const ROWS: usize = 25;
 
 /// What the address asks for.
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -45,8 +43,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn query(&self, before: String) -> String {
-        serde_html_form::to_string(Self { before, ..self.clone() }).unwrap_or_default()
+    fn query(&self, before: &str) -> String {
+        let there = Self {
+            before: before.to_owned(),
+            ..self.clone()
+        };
+        serde_html_form::to_string(there).unwrap_or_default()
     }
 }
 
@@ -63,8 +65,7 @@ struct LogPage {
     /// Keys that the list can be narrowed to.
     keys: Vec<String>,
     rows: Vec<Delivery>,
-    older: Option<String>,
-    newest: Option<String>,
+    paging: Paging,
 }
 
 async fn deliveries(
@@ -79,14 +80,15 @@ async fn deliveries(
         event_key: asked.event_key.parse().ok(),
         ..DeliveryFilter::of(here.caller.environment())
     };
-    let before: Option<DeliveryId> = asked.before.parse().ok();
-    let page = Page {
-        before,
-        ..Page::first(ROWS + 1)
-    };
-    let mut rows = portal.app.deliveries(&here.caller, filter, page).await?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
+    let found = portal
+        .app
+        .look_for_deliveries(&here.caller, filter, Paging::wanted(&asked.before))
+        .await?;
+    let mut rows = found.rows;
+    let path = here.path();
+    let address = |before: &str| format!("{path}?{}", asked.query(before));
+    let paging = Paging::of(&mut rows, &asked.before, |row| row.id, address);
+    let paging = paging.going_on(found.stopped, |event| address(&DeliveryId { event, ordinal: 0 }.to_string()));
     let environment = portal.app.environment(&here.caller, here.caller.environment()).await?;
     let event_types = portal.app.event_types(&here.caller)?;
     let subscription = &here.found.webhook.subscription;
@@ -98,8 +100,7 @@ async fn deliveries(
         waiting: portal.app.waiting(&here.caller, here.id()).await?,
         schedule: in_words(&environment.settings.retry_schedule),
         keys: wanted.map(|of| of.key.to_string()).collect(),
-        older: rows.last().filter(|_| more).map(|last| asked.query(last.id.to_string())),
-        newest: before.map(|_| asked.query(String::new())),
+        paging,
         asked,
         rows,
     };
