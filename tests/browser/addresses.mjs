@@ -77,7 +77,13 @@ export const CHANGES = {
   '/people/sessions/end': { fields: { id: '{session}' }, refusal: 404 },
   '/environments': { fields: { name: 'Made by hand' } },
   '/environments/{environment}/settings': {
-    fields: { name: 'Made by hand', retrySchedule: '1s', timeoutSeconds: '5', retentionDays: '7' },
+    fields: {
+      name: 'Made by hand',
+      retrySchedule: '1s',
+      timeoutSeconds: '5',
+      retentionDays: '7',
+      seen: 'name=Development&httpAllowed=true&retrySchedule=5s&timeoutSeconds=15&retentionDays=30',
+    },
   },
   '/environments/{environment}/delete': { fields: { confirm: 'Development' } },
   '/environments/{environment}/copy': { fields: { to: '', name: 'Made by hand' } },

@@ -69,6 +69,50 @@ describe('an environment', () => {
     assert.equal((await environments()).filter(({ name }) => name === 'Development').length, 1);
   });
 
+  /** Two people with the settings of an environment in front of them, and what the API says of it. */
+  async function twoAtSettings(name) {
+    const { id } = await portal.server.native.ok('POST', '/v1/environments', { name });
+    const pages = [await portal.signedIn(), await portal.signedIn()];
+    for (const page of pages) await page.goto(`/environments/${id}/settings`);
+    return { pages, stored: async () => (await environments()).find((environment) => environment.id === id) };
+  }
+
+  const DEADLINE = 'Deadline of one attempt, in seconds';
+
+  async function save(page, field, value) {
+    await page.getByLabel(field).fill(value);
+    const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+    await page.getByRole('button', { name: 'Save settings' }).click();
+    return (await answer).status();
+  }
+
+  it('keeps what two people change at the same time, when they change different settings', async () => {
+    const { pages, stored } = await twoAtSettings('Shared');
+    const [one, other] = pages;
+    assert.equal(await save(one, DEADLINE, '7'), 303);
+    assert.equal(await save(other, 'Days that events', '9'), 303);
+    const { settings } = await stored();
+    assert.deepEqual([settings.timeoutMs, settings.retentionDays], [7_000, 9]);
+  });
+
+  it('is not overwritten by somebody who has not seen what is different', async () => {
+    const { pages, stored } = await twoAtSettings('Contested');
+    const [one, other] = pages;
+    await save(one, DEADLINE, '7');
+    await one.getByRole('status').waitFor();
+    await save(one, 'Days that events', '9');
+    assert.equal(await save(other, DEADLINE, '8'), 409);
+    const said = await other.getByRole('alert').innerText();
+    assert.match(said, /somebody changed these settings after you opened them; nothing was saved/);
+    assert.match(said, /Deadline of one attempt is now\s+7\b/);
+    assert.doesNotMatch(said, /Days/, 'only what both changed');
+    assert.equal(await other.getByLabel(DEADLINE).inputValue(), '8', 'nobody has to type it again');
+    assert.equal((await stored()).settings.timeoutMs, 7_000);
+    assert.equal(await save(other, DEADLINE, '8'), 303, 'now they have seen it');
+    const { settings } = await stored();
+    assert.deepEqual([settings.timeoutMs, settings.retentionDays], [8_000, 9]);
+  });
+
   it('is deleted only by somebody who types its name', async () => {
     const page = await portal.signedIn();
     await page.getByLabel('Name').fill('Short-lived');

@@ -1,15 +1,17 @@
 //! The settings of an environment: its name, how deliveries are tried, how long they are kept; and its end.
 
+mod edit;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use tidings_app::environments::SettingsChange;
-use tidings_app::{EnvironmentHolds, Problem};
+use tidings_app::{Code, EnvironmentHolds, Problem};
 use tidings_model::Environment;
 
+use self::edit::{Draft, Edit};
 use crate::fault::{PageFault, show};
 use crate::flash;
 use crate::form::{Faults, Form};
@@ -26,49 +28,15 @@ pub(super) fn routes() -> Router<Portal> {
         .route("/environments/{environment}/delete", post(delete))
 }
 
-/// The settings as their form has them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Draft {
-    name: String,
-    #[serde(default)]
-    http_allowed: bool,
-    retry_schedule: String,
-    timeout_seconds: String,
-    retention_days: String,
-}
-
-impl Draft {
-    fn of(environment: &Environment) -> Self {
-        let settings = &environment.settings;
-        Self {
-            name: environment.name.clone(),
-            http_allowed: settings.http_allowed,
-            retry_schedule: schedule::line(settings.retry_schedule.steps()),
-            timeout_seconds: (settings.timeout_ms as f64 / 1_000.0).to_string(),
-            retention_days: settings.retention_days.to_string(),
-        }
-    }
-
-    fn change(&self) -> Result<SettingsChange, Problem> {
-        let schedule = schedule::steps(&self.retry_schedule).map_err(|words| Problem::field(SCHEDULE, words))?;
-        let seconds: Option<f64> = self.timeout_seconds.trim().parse().ok().filter(|seconds| *seconds >= 0.0);
-        let days = self.retention_days.trim().parse();
-        Ok(SettingsChange {
-            http_allowed: Some(self.http_allowed),
-            retry_schedule: Some(schedule),
-            timeout_ms: Some((seconds.ok_or_else(|| Problem::field(TIMEOUT, "is not a number of seconds"))? * 1_000.0).round() as u64),
-            retention_days: Some(days.map_err(|_| Problem::field(RETENTION, "is not a number of days"))?),
-        })
-    }
-}
-
 /// The fields as the application names them.
 const SCHEDULE: &str = "settings.retrySchedule";
 const TIMEOUT: &str = "settings.timeoutMs";
 const RETENTION: &str = "settings.retentionDays";
 /// Those that the form shows faults at.
 const FIELDS: [&str; 5] = ["name", "confirm", SCHEDULE, TIMEOUT, RETENTION];
+/// Said to whoever wants a setting to be something else than somebody who was faster.
+const CHANGED_SINCE: &str =
+    "somebody changed these settings after you opened them; nothing was saved. Look at how they stand now, and make your change again";
 
 #[derive(Template)]
 #[template(path = "settings/settings.html")]
@@ -76,6 +44,10 @@ struct SettingsPage {
     shell: Shell,
     environment: Environment,
     draft: Draft,
+    /// What the form was made of, packed.
+    seen: String,
+    /// What is different from what the form says, because somebody else was faster.
+    differs: Vec<(&'static str, String)>,
     /// When each attempt of the schedule in the form happens, or why that cannot be said.
     steps: Result<Vec<Step>, String>,
     holds: EnvironmentHolds,
@@ -97,12 +69,19 @@ async fn ask(
     Query(Preview { retry_schedule }): Query<Preview>,
 ) -> Result<Response, PageFault> {
     let environment = portal.app.environment(&here.caller, here.caller.environment()).await?;
-    let mut draft = Draft::of(&environment);
-    draft.retry_schedule = retry_schedule.unwrap_or(draft.retry_schedule);
-    page(&portal, &here, around, draft, Faults::NONE).await
+    let mut edit = Edit::none(&environment);
+    edit.said.retry_schedule = retry_schedule.unwrap_or(edit.said.retry_schedule);
+    page(&portal, &here, around, edit, Faults::NONE, Vec::new()).await
 }
 
-async fn page(portal: &Portal, here: &InEnvironment, around: Around, draft: Draft, faults: Faults) -> Result<Response, PageFault> {
+async fn page(
+    portal: &Portal,
+    here: &InEnvironment,
+    around: Around,
+    edit: Edit,
+    faults: Faults,
+    differs: Vec<(&'static str, String)>,
+) -> Result<Response, PageFault> {
     let id = here.caller.environment();
     let shell = around
         .within(portal, &here.visit, &here.caller, Section::Settings, "Settings")
@@ -113,11 +92,13 @@ async fn page(portal: &Portal, here: &InEnvironment, around: Around, draft: Draf
     let page = SettingsPage {
         shell: shell.crumb("Settings", own),
         environment: portal.app.environment(&here.caller, id).await?,
-        steps: schedule::steps(&draft.retry_schedule).map(|steps| schedule::told(&steps)),
-        draft,
+        steps: schedule::steps(&edit.said.retry_schedule).map(|steps| schedule::told(&steps)),
+        seen: edit.seen.packed(),
+        draft: edit.said,
         holds_words: told(&holds),
         holds,
         faults,
+        differs,
     };
     show(&page, status)
 }
@@ -145,15 +126,29 @@ fn told(holds: &EnvironmentHolds) -> String {
 }
 
 async fn change(State(portal): State<Portal>, here: InEnvironment, around: Around, form: Form) -> Result<Response, PageFault> {
-    let draft: Draft = form.of(&here.visit)?;
+    let said = form.of(&here.visit)?;
+    here.can_write()?;
+    let edit = Edit::of(said, &form)?;
     let id = here.caller.environment();
-    let changed = match draft.change() {
-        Ok(settings) => portal.app.change_environment(&here.caller, id, Some(&draft.name), settings).await,
+    let environment = portal.app.environment(&here.caller, id).await?;
+    let now = Draft::of(&environment);
+    let contested = edit.contested(&now);
+    if !contested.is_empty() {
+        // Whoever has seen what is different now may save over it.
+        let over = Edit {
+            said: edit.over(&now),
+            seen: now,
+        };
+        let faults = Faults::of(Problem::new(Code::Conflict, CHANGED_SINCE))?;
+        return page(&portal, &here, around, over, faults, contested).await;
+    }
+    let changed = match edit.change() {
+        Ok((name, settings)) => portal.app.change_environment(&here.caller, id, name, settings).await,
         Err(problem) => Err(problem),
     };
     match changed {
         Ok(_) => Ok(flash::to(&format!("/environments/{id}/settings"), "The settings are saved.")),
-        Err(problem) => page(&portal, &here, around, draft, Faults::of(problem)?).await,
+        Err(problem) => page(&portal, &here, around, edit, Faults::of(problem)?, Vec::new()).await,
     }
 }
 
@@ -178,6 +173,6 @@ async fn delete(State(portal): State<Portal>, here: InEnvironment, around: Aroun
             "/environments",
             &format!("{} is deleted, with everything in it.", environment.name),
         )),
-        Err(problem) => page(&portal, &here, around, Draft::of(&environment), Faults::of(problem)?).await,
+        Err(problem) => page(&portal, &here, around, Edit::none(&environment), Faults::of(problem)?, Vec::new()).await,
     }
 }
