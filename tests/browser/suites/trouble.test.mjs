@@ -42,6 +42,19 @@ describe('a failing webhook', () => {
     return { id, path, publish, page: `${portal.base}/webhooks/${id}` };
   }
 
+  /** Copies the command of the first attempt from the page of a delivery, runs it as somebody who pastes it into a shell, and gives it. */
+  async function sendByHand({ id }) {
+    const delivery = await deliveryTo(portal.server, id, ({ attempts }) => attempts > 0);
+    const page = await portal.signedIn();
+    await page.goto(`${portal.base}/deliveries/${delivery.id}`);
+    await page.getByRole('button', { name: 'Copy as curl' }).first().click();
+    const command = await eventually(async () => page.evaluate(() => navigator.clipboard.readText()), 'the command on the clipboard');
+    const shell = promisify(execFile)('bash', ['-eu', '-o', 'pipefail'], { timeout: 20_000 });
+    shell.child.stdin.end(command);
+    await shell;
+    return command;
+  }
+
   const BROKEN = () => ({ status: 503, headers: { 'content-type': 'application/json' }, body: '{"error":"the database is read-only"}' });
 
   it('says what came back, why that is a failure and when it is tried again, and is sent again once the receiver works', async () => {
@@ -73,19 +86,24 @@ describe('a failing webhook', () => {
   it('gives a curl command that a shell runs as it is, and that the receiver takes', async () => {
     const webhook = await delivered(BROKEN, { headers: { 'x-team': AWKWARD.replace(/[\né]/g, ' ') } });
     await webhook.publish({ note: AWKWARD });
-    const { id } = await deliveryTo(portal.server, webhook.id, ({ attempts }) => attempts > 0);
-    const page = await portal.signedIn();
-    await page.goto(`${portal.base}/deliveries/${id}`);
-    await page.getByRole('button', { name: 'Copy as curl' }).first().click();
-    const command = await eventually(async () => page.evaluate(() => navigator.clipboard.readText()), 'the command on the clipboard');
-    assert.match(command, /^curl /);
-    await promisify(execFile)('bash', ['-euc', command], { timeout: 20_000 });
+    assert.match(await sendByHand(webhook), /^curl /);
     const [sent, byHand] = await portal.receiver.deliveries(webhook.path, 2);
     assert.equal(byHand.method, 'POST');
     assert.equal(byHand.body.toString(), sent.body.toString());
     assert.equal(JSON.parse(byHand.body).note, AWKWARD);
     assert.equal(byHand.headers['content-type'], sent.headers['content-type']);
     assert.equal(byHand.headers['x-team'], sent.headers['x-team']);
+  });
+
+  it('gives a curl command also for a body that is longer than an argument may be', async () => {
+    const webhook = await delivered(BROKEN);
+    const payload = { notes: Array(3_000).fill(AWKWARD) };
+    await webhook.publish(payload);
+    await sendByHand(webhook);
+    const [sent, byHand] = await portal.receiver.deliveries(webhook.path, 2);
+    assert.ok(sent.body.length > 128 * 1024, `it has only ${sent.body.length} bytes`);
+    assert.ok(byHand.body.equals(sent.body));
+    assert.equal(byHand.headers['content-type'], sent.headers['content-type']);
   });
 
   it('gets all that it missed at once, by a job that shows how far it is', async () => {

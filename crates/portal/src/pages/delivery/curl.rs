@@ -8,10 +8,18 @@ const WRITTEN_BY_CURL: [&str; 3] = ["host", "content-length", "connection"];
 const ADDED_BY_CURL: [&str; 2] = ["accept", "user-agent"];
 /// Curl asks before it sends a body of this size, in bytes, and Tidings does not.
 const ASKS_BEFORE: usize = 1024 * 1024;
+/// Longest body, in bytes, that curl gets as an argument: Linux takes none of 128 KiB. What a shell writes itself has no such bound.
+const ARGUMENT_BYTES_MAX: usize = 100_000;
 
 /// The command. It sends that body with those headers, byte by byte, and nothing of curl's own.
 pub(super) fn command(url: &str, headers: &[(String, String)], body: &[u8]) -> String {
-    let mut lines = vec![format!("curl --globoff --include --request POST {}", quoted(url))];
+    let is_argument = body.len() <= ARGUMENT_BYTES_MAX;
+    let mut lines = Vec::new();
+    let text = quoted(&String::from_utf8_lossy(body));
+    if !is_argument {
+        lines.push(format!("printf %s {text} |"));
+    }
+    lines.push(format!("curl --globoff --include --request POST {}", quoted(url)));
     for (name, value) in headers.iter().filter(|(name, _)| !is_one_of(&WRITTEN_BY_CURL, name)) {
         let header = if value.is_empty() {
             format!("{name};")
@@ -27,7 +35,11 @@ pub(super) fn command(url: &str, headers: &[(String, String)], body: &[u8]) -> S
     if body.len() > ASKS_BEFORE {
         lines.push("--header 'expect:'".to_owned());
     }
-    lines.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(body))));
+    lines.push(if is_argument {
+        format!("--data-raw {text}")
+    } else {
+        "--data-binary @-".to_owned()
+    });
     lines.join(" \\\n  ")
 }
 
@@ -48,6 +60,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn headers(headers: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -83,5 +97,47 @@ mod tests {
         assert!(!command.contains("example.com'\n") && !command.to_lowercase().contains("host:") && !command.contains("content-length"));
         assert!(command.contains("--header 'user-agent: Tidings/1'") && !command.contains("'user-agent:'"));
         assert_eq!(masked(&sent), ["authorization"]);
+    }
+
+    /// What a shell that runs the command hands to curl as the body.
+    fn handed_over(body: &str) -> String {
+        let command = command("https://example.com/", &[], body.as_bytes());
+        let curl = r#"curl() { for last; do :; done; if [ "$last" = @- ]; then cat; else printf %s "$last"; fi; }"#;
+        let ran = Command::new("sh").args(["-euc", &format!("{curl}\n{command}")]).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_shell_hands_over_any_body_as_it_is_whether_as_an_argument_or_not() {
+        let hard = [
+            "",
+            "'",
+            "''\"'",
+            r"\",
+            r"\n\\'\0101",
+            "a\nb\n\n",
+            "é 日本 🦀",
+            "%s %d %% %",
+            "-n",
+            "--help",
+            "@file",
+            "$(exit 1) `exit 1` $HOME",
+            "! * ~ &",
+            "\t \r",
+        ];
+        for start in hard {
+            assert_eq!(handed_over(start), start);
+            let long = format!("{start}{}{start}", "x".repeat(ARGUMENT_BYTES_MAX));
+            assert!(handed_over(&long) == long, "{start}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_for_an_argument_is_written_by_the_shell() {
+        let body = vec![b'x'; ARGUMENT_BYTES_MAX + 1];
+        let long = command("https://example.com/", &[], &body);
+        assert!(long.starts_with("printf %s 'xx") && long.ends_with("--data-binary @-"));
+        assert!(command("https://example.com/", &[], &body[1..]).starts_with("curl "));
     }
 }
