@@ -1,14 +1,16 @@
 //! Append: events and their deliveries, durable together.
 
 use rusqlite::{Connection, params};
-use tidings_model::{EventId, TenantId};
+use tidings_model::{DeliveryId, EventId, TenantId, Timestamp};
 use tidings_store::{AppendRefusal, Appended, NewEvent, Start, Target};
 
-use crate::codes::{CANCELLED, Code, PENDING};
-use crate::environments;
+use crate::codes::{CANCELLED, Code};
 use crate::fault::{Fault, Outcome};
-use crate::record::{Record, sql_count};
+use crate::fresh::Held;
+use crate::record::Record;
+use crate::rows::{NewRow, RowState};
 use crate::writer::WriteTx;
+use crate::{environments, rows};
 
 /// Appends each event that is not refused.
 pub(crate) fn append(tx: &mut WriteTx<'_>, events: &[NewEvent]) -> Outcome<Vec<Result<Appended, AppendRefusal>>> {
@@ -27,8 +29,32 @@ fn append_one(tx: &mut WriteTx<'_>, event: &NewEvent) -> Outcome<Result<Appended
     }
     let id = tx.memory.ids.next(event.at);
     insert_event(tx.connection, id, environment, event)?;
-    for (ordinal, target) in event.targets.iter().enumerate() {
-        insert_delivery(tx.connection, id, environment, ordinal, target, event)?;
+    insert_body(tx.connection, id, event)?;
+    tx.memory
+        .tail
+        .add(id, environment, event.targets.iter().map(|target| target.webhook.raw()).collect());
+    for (target, ordinal) in event.targets.iter().zip(0_u32..) {
+        let delivery = DeliveryId { event: id, ordinal };
+        match target.start {
+            Start::Leased(grant) => tx.memory.fresh.add(
+                delivery,
+                Held {
+                    webhook: target.webhook,
+                    environment,
+                    trigger: event.trigger,
+                    due_at: event.at,
+                    grant,
+                },
+            ),
+            Start::Due => rows::insert(
+                tx.connection,
+                &row(delivery, environment, target, event, RowState::waiting(event.at)),
+            )?,
+            Start::Skipped(why) => {
+                let state = RowState::ended(CANCELLED, event.at, Some(why));
+                rows::insert(tx.connection, &row(delivery, environment, target, event, state))?;
+            }
+        }
     }
     let deliveries =
         u32::try_from(event.targets.len()).map_err(|_| Fault::Damaged(format!("event {id} has more targets than ordinals")))?;
@@ -78,59 +104,52 @@ fn repeated(connection: &Connection, environment: i64, event: &NewEvent) -> Outc
         .transpose()
 }
 
+fn row(id: DeliveryId, environment: i64, target: &Target, event: &NewEvent, state: RowState) -> NewRow {
+    NewRow {
+        id,
+        environment,
+        webhook: target.webhook,
+        trigger: event.trigger,
+        created_at: id.event.timestamp(),
+        apart: false,
+        state,
+    }
+}
+
 fn insert_event(connection: &Connection, id: EventId, environment: i64, event: &NewEvent) -> Outcome<()> {
+    let leased_until = event.targets.iter().filter_map(|target| match target.start {
+        Start::Leased(grant) => Some(grant.until),
+        Start::Due | Start::Skipped(_) => None,
+    });
+    let mut targets = Vec::with_capacity(event.targets.len() * size_of::<i64>());
+    for target in &event.targets {
+        targets.extend_from_slice(&target.webhook.raw().to_le_bytes());
+    }
     connection
         .prepare_cached(
             "-- append::insert_event: at the end of the table
-             INSERT INTO events (id, environment, key, tenant, user, application, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             INSERT INTO events (id, environment, key, tenant, trigger, due_at, lease_until, targets) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             id.raw(),
             environment,
             event.key.as_str(),
             event.tenant.as_ref().map(TenantId::as_str),
-            event.user,
-            event.application,
-            &event.body[..],
+            event.trigger.code(),
+            Some(event.at.as_millis()).filter(|at| *at != id.timestamp().as_millis()),
+            leased_until.max().map(Timestamp::as_millis),
+            targets,
         ])?;
     Ok(())
 }
 
-fn insert_delivery(
-    connection: &Connection,
-    id: EventId,
-    environment: i64,
-    ordinal: usize,
-    target: &Target,
-    event: &NewEvent,
-) -> Outcome<()> {
-    let at = event.at.as_millis();
-    let (state, due_at, lease, ended_at, why) = match target.start {
-        Start::Leased(grant) => (PENDING, Some(at), Some(grant), None, None),
-        Start::Due => (PENDING, Some(at), None, None, None),
-        Start::Skipped(why) => (CANCELLED, None, None, Some(at), Some(why)),
-    };
+fn insert_body(connection: &Connection, id: EventId, event: &NewEvent) -> Outcome<()> {
     connection
         .prepare_cached(
-            "-- append::insert_delivery: pending, in the caller's hands or not, or cancelled from the start
-             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, lease_token, lease_until, attempts, ended_at, why,
-                                     created_at, environment)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12)",
+            "-- append::insert_body: at the end of the table
+             INSERT INTO bodies (event, user, application, body) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![
-            id.raw(),
-            sql_count(ordinal),
-            target.webhook.raw(),
-            event.trigger.code(),
-            state,
-            due_at,
-            lease.map(|grant| grant.token.0),
-            lease.map(|grant| grant.until.as_millis()),
-            ended_at,
-            why.map(Code::code),
-            id.timestamp().as_millis(),
-            environment,
-        ])?;
+        .execute(params![id.raw(), event.user, event.application, &event.body[..]])?;
     Ok(())
 }
 

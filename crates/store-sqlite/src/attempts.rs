@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
-use tidings_model::{Attempt, CancelReason, DeliveryId, Exchange, Failure, Reply, Timings, Verdict};
+use tidings_model::{Attempt, CancelReason, DeliveryId, Exchange, Failure, Reply, Timestamp, Timings, Verdict};
 
 use crate::codes::Code;
 use crate::fault::{Fault, Outcome};
@@ -39,7 +39,7 @@ struct ReplyHead<'a> {
 }
 
 /// Writes an attempt.
-pub(crate) fn insert(connection: &Connection, attempt: &Attempt) -> Outcome<()> {
+pub(crate) fn insert(connection: &Connection, attempt: &Attempt, ended_at: Timestamp) -> Outcome<()> {
     let (verdict, retry_at, why) = match attempt.verdict {
         Verdict::Delivered => (DELIVERED, None, None),
         Verdict::RetryAt(at) => (RETRY, Some(at.as_millis()), None),
@@ -49,14 +49,16 @@ pub(crate) fn insert(connection: &Connection, attempt: &Attempt) -> Outcome<()> 
     connection
         .prepare_cached(
             "-- attempts::insert: the attempt
-             INSERT INTO attempts (event, ordinal, number, started_at, verdict, retry_at, why, detail, reply_body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             INSERT INTO attempts (event, ordinal, number, started_at, ended_at, status, verdict, retry_at, why, detail, reply_body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             attempt.delivery.event.raw(),
             attempt.delivery.ordinal,
             attempt.number,
             attempt.started_at.as_millis(),
+            ended_at.as_millis(),
+            attempt.exchange.status(),
             verdict,
             retry_at,
             why,

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::fault::{Fault, Outcome, exactly_one};
 use crate::record::Record;
 use crate::writer::WriteTx;
-use crate::{event_types, webhooks};
+use crate::{event_types, events, webhooks};
 
 /// Events are counted up to this when somebody wants to delete an environment: more would not change the answer.
-const EVENTS_COUNTED: u64 = 1_000;
+const EVENTS_COUNTED: usize = 1_000;
 
 /// Adds an environment.
 pub(crate) fn create(tx: &WriteTx<'_>, environment: &Environment) -> Outcome<Result<(), NameTaken>> {
@@ -104,6 +104,7 @@ pub(crate) fn delete(tx: &mut WriteTx<'_>, id: EnvironmentId, force: bool) -> Ou
     let marked = run("-- environments::delete: its name and settings
          UPDATE environments SET deleted = 1 WHERE id = ?1")?;
     exactly_one(marked, "environments", row)?;
+    tx.settle_health()?;
     webhooks::delete_all(tx.connection, row)?;
     if holds.events == 0 {
         forget(tx, row)?;
@@ -114,6 +115,7 @@ pub(crate) fn delete(tx: &mut WriteTx<'_>, id: EnvironmentId, force: bool) -> Ou
 /// Removes the last traces of a deleted environment that has no events left.
 pub(crate) fn forget(tx: &mut WriteTx<'_>, row: i64) -> Outcome<()> {
     tx.memory.environments.clear();
+    tx.settle_health()?;
     let run = |sql: &str| tx.connection.prepare_cached(sql)?.execute([row]);
     run("-- environments::forget: its webhooks, with their health
          DELETE FROM webhooks WHERE environment = ?1")?;
@@ -234,12 +236,6 @@ pub(crate) fn uuid(record: &Record<'_, '_>, column: &str) -> Outcome<Environment
 
 fn holds(connection: &Connection, row: i64) -> Outcome<EnvironmentHolds> {
     let count = |sql: &str| -> rusqlite::Result<u64> { connection.prepare_cached(sql)?.query_row([row], |row| row.get(0)) };
-    let events = connection
-        .prepare_cached(
-            "-- environments::holds: events, but not all of them
-             SELECT count(*) FROM (SELECT 1 FROM events WHERE environment = ?1 LIMIT ?2)",
-        )?
-        .query_row(params![row, EVENTS_COUNTED], |row| row.get(0))?;
     Ok(EnvironmentHolds {
         webhooks: count(
             "-- environments::holds: webhooks
@@ -253,7 +249,7 @@ fn holds(connection: &Connection, row: i64) -> Outcome<EnvironmentHolds> {
             "-- environments::holds: credentials
              SELECT count(*) FROM credentials WHERE environment = ?1",
         )?,
-        events,
+        events: events::count(connection, row, EVENTS_COUNTED)? as u64,
     })
 }
 

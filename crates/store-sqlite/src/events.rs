@@ -1,25 +1,31 @@
 //! Reading events.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use rusqlite::{Connection, Row, params};
 use tidings_model::id::LOW_BITS;
-use tidings_model::{EnvironmentId, Event, EventId, TenantId, Timestamp};
+use tidings_model::{EnvironmentId, Event, EventId, EventKey, TenantId, Timestamp};
 use tidings_store::{EventFilter, Page};
 
+use crate::blocks::{self, Scope};
 use crate::environments;
-use crate::fault::Outcome;
-use crate::record::{Record, sql_count};
+use crate::fault::{Fault, Outcome};
+use crate::record::Record;
 
 /// One event.
 pub(crate) fn one(connection: &Connection, environment: EnvironmentId, id: EventId) -> Outcome<Option<Event>> {
     let Some(short) = environments::logged_id(connection, environment)? else {
         return Ok(None);
     };
+    by_id(connection, environment, short, id)
+}
+
+fn by_id(connection: &Connection, environment: EnvironmentId, short: i64, id: EventId) -> Outcome<Option<Event>> {
     connection
         .prepare_cached(
-            "-- events::one: only in its environment
-             SELECT id, key, tenant, user, application, body FROM events WHERE id = ?1 AND environment = ?2",
+            "-- events::by_id: only in its environment
+             SELECT e.id, e.key, e.tenant, b.user, b.application, b.body FROM events e JOIN bodies b ON b.event = e.id
+             WHERE e.id = ?1 AND e.environment = ?2",
         )?
         .query_and_then(params![id.raw(), short], |row| event(row, environment))?
         .next()
@@ -31,28 +37,47 @@ pub(crate) fn list(connection: &Connection, filter: &EventFilter, page: Page<Eve
     let Some(short) = environments::logged_id(connection, filter.environment)? else {
         return Ok(Vec::new());
     };
-    let ids = ids_between(filter.from, filter.until);
-    let end = page.before.map_or(ids.end, |before| ids.end.min(before.raw()));
-    connection
-        .prepare_cached(
-            "-- events::list: newest first
-             SELECT id, key, tenant, user, application, body FROM events INDEXED BY events_by_environment
-             WHERE environment = ?1 AND id >= ?2 AND id < ?3 AND (?4 IS NULL OR key = ?4) AND (?5 IS NULL OR tenant = ?5)
-             ORDER BY id DESC LIMIT ?6 OFFSET ?7",
-        )?
-        .query_and_then(
-            params![
-                short,
-                ids.start,
-                end,
-                filter.key.as_ref().map(tidings_model::EventKey::as_str),
-                filter.tenant.as_ref().map(TenantId::as_str),
-                sql_count(page.limit),
-                sql_count(page.skip),
-            ],
-            |row| event(row, filter.environment),
-        )?
-        .collect()
+    let mut ids = ids_between(filter.from, filter.until);
+    ids.end = page.before.map_or(ids.end, |before| ids.end.min(before.raw()));
+    let (mut skipped, mut found) = (0, Vec::new());
+    if page.limit > 0 {
+        walk(connection, short, filter.key.as_ref(), filter.tenant.as_ref(), &ids, |id| {
+            if skipped < page.skip {
+                skipped += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            let id = EventId::from_raw(id).ok_or_else(|| Fault::Damaged(format!("table blocks: {id} is no event")))?;
+            found.extend(by_id(connection, filter.environment, short, id)?);
+            Ok(if found.len() < page.limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })?;
+    }
+    Ok(found)
+}
+
+/// Visits the events of an environment that have a key and a tenant when those are given, newest first, until the visitor breaks.
+pub(crate) fn walk(
+    connection: &Connection,
+    environment: i64,
+    key: Option<&EventKey>,
+    tenant: Option<&TenantId>,
+    ids: &Range<i64>,
+    mut visit: impl FnMut(i64) -> Outcome<ControlFlow<()>>,
+) -> Outcome<()> {
+    let mut admits = connection.prepare_cached(
+        "-- events::walk: what no block tells
+         SELECT 1 FROM events WHERE id = ?1 AND (?2 IS NULL OR key = ?2) AND (?3 IS NULL OR tenant = ?3)",
+    )?;
+    let narrowed = key.is_some() || tenant.is_some();
+    blocks::walk(connection, Scope::Environment(environment), ids, |id| {
+        if narrowed && !admits.exists(params![id, key.map(EventKey::as_str), tenant.map(TenantId::as_str)])? {
+            return Ok(ControlFlow::Continue(()));
+        }
+        visit(id)
+    })
 }
 
 /// The event after so many others, newest first.
@@ -60,17 +85,35 @@ pub(crate) fn at(connection: &Connection, environment: EnvironmentId, before: Op
     let Some(short) = environments::logged_id(connection, environment)? else {
         return Ok(None);
     };
-    connection
-        .prepare_cached(
-            "-- events::at: steps along the index alone
-             SELECT id FROM events INDEXED BY events_by_environment
-             WHERE environment = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3",
-        )?
-        .query_and_then(params![short, before.map_or(i64::MAX, EventId::raw), sql_count(places)], |row| {
-            Record::new(row, "events", &["id"]).convert("id", EventId::from_raw)
-        })?
-        .next()
-        .transpose()
+    let (mut passed, mut found) = (0, None);
+    blocks::walk(
+        connection,
+        Scope::Environment(short),
+        &(0..before.map_or(i64::MAX, EventId::raw)),
+        |id| {
+            if passed < places {
+                passed += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            found = EventId::from_raw(id);
+            Ok(ControlFlow::Break(()))
+        },
+    )?;
+    Ok(found)
+}
+
+/// How many events an environment has, counted up to `cap`.
+pub(crate) fn count(connection: &Connection, environment: i64, cap: usize) -> Outcome<usize> {
+    let mut counted = 0;
+    blocks::walk(connection, Scope::Environment(environment), &(0..i64::MAX), |_| {
+        counted += 1;
+        Ok(if counted < cap {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(counted)
 }
 
 /// The stored ids of events that were accepted between two times: an id begins with the time.

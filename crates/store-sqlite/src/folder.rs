@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::fault::{Fault, is_damage};
+
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "tidings.db";
 const LOCK: &str = "tidings.lock";
@@ -65,10 +67,21 @@ impl OpenError {
     /// What an error of SQLite means for opening that file.
     pub(crate) fn of(file: &Path, error: &rusqlite::Error) -> Self {
         let (file, reason) = (file.to_owned(), error.to_string());
-        if crate::fault::is_damage(error) {
+        if is_damage(error) {
             Self::Damaged { file, reason }
         } else {
             Self::Unavailable { file, reason }
+        }
+    }
+
+    /// What a fault means for opening that file.
+    pub(crate) fn of_fault(file: &Path, fault: Fault) -> Self {
+        match fault {
+            Fault::Sql(error) => Self::of(file, &error),
+            Fault::Damaged(reason) => Self::Damaged {
+                file: file.to_owned(),
+                reason,
+            },
         }
     }
 

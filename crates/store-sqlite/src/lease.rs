@@ -1,28 +1,45 @@
 //! Leases, and what people and the engine do to deliveries that wait.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, params};
-use tidings_model::{
-    CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventId, EventKey, TenantId, Timestamp, Trigger, WebhookId,
-};
+use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventId, Timestamp, Trigger, WebhookId};
 use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, ResendError};
 
 use crate::codes::{CANCELLED, Code};
-use crate::environments;
 use crate::fault::{Outcome, exactly_one};
+use crate::fresh::{FreshView, Held};
 use crate::record::{Record, sql_count};
+use crate::rows::{NewRow, RowState};
 use crate::writer::WriteTx;
+use crate::{assemble, environments, rows};
 
-/// Ends every lease, when the process that held them cannot be alive any more. They are as many as an engine has in memory, at most.
-pub(crate) fn end_all(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.execute(
-        "-- lease::end_all: what the last process had in its hands
-         UPDATE deliveries INDEXED BY deliveries_leased SET lease_token = NULL, lease_until = NULL WHERE lease_token IS NOT NULL",
-        [],
-    )
+/// Gives a row to what has been in hand for long.
+pub(crate) fn keep_up(tx: &mut WriteTx<'_>) -> Outcome<()> {
+    for (id, held) in tx.memory.fresh.late() {
+        give_row(tx, id, &held)?;
+    }
+    Ok(())
+}
+
+/// Gives a row to what was leased with its append by a lease that has ended, so that it is found like everything else.
+fn take_back_ended(tx: &mut WriteTx<'_>, at: Timestamp) -> Outcome<()> {
+    for (id, held) in tx.memory.fresh.ended(at) {
+        give_row(tx, id, &held)?;
+    }
+    Ok(())
+}
+
+fn give_row(tx: &mut WriteTx<'_>, id: DeliveryId, held: &Held) -> Outcome<()> {
+    let state = RowState::waiting(held.due_at).leased(held.grant);
+    rows::insert(tx.connection, &NewRow::of_fresh(id, held, state))?;
+    tx.memory.fresh.remove(held.webhook, id);
+    Ok(())
 }
 
 /// Leases what a webhook has due, oldest due first.
-pub(crate) fn lease_due(tx: &WriteTx<'_>, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
+pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
+    take_back_ended(tx, at)?;
     let deliveries = due(tx.connection, webhook, at, want, grant)?;
     for delivery in &deliveries {
         let rows = tx
@@ -39,9 +56,10 @@ pub(crate) fn lease_due(tx: &WriteTx<'_>, webhook: WebhookId, at: Timestamp, wan
             ])?;
         exactly_one(rows, "deliveries", delivery.id)?;
     }
+    let in_hand = tx.memory.fresh.of(webhook).iter().map(|(_, held)| held.free_at()).min();
     Ok(DueBatch {
         deliveries,
-        next_due: next_due(tx.connection, webhook)?,
+        next_due: next_due(tx.connection, webhook)?.into_iter().chain(in_hand).min(),
     })
 }
 
@@ -58,11 +76,11 @@ fn due(connection: &Connection, webhook: WebhookId, at: Timestamp, want: usize, 
                  UNION ALL
                  SELECT event, ordinal, due_at FROM deliveries INDEXED BY deliveries_leased
                  WHERE webhook = ?1 AND lease_token IS NOT NULL AND max(due_at, lease_until) <= ?2)
-             SELECT f.event, f.ordinal, f.due_at, d.trigger, d.attempts, n.uuid AS environment, e.body
+             SELECT f.event, f.ordinal, f.due_at, d.trigger, d.attempts, n.uuid AS environment, b.body
              FROM free f
              CROSS JOIN deliveries d ON d.event = f.event AND d.ordinal = f.ordinal
-             CROSS JOIN events e ON e.id = f.event
-             CROSS JOIN environments n ON n.id = e.environment
+             CROSS JOIN bodies b ON b.event = f.event
+             CROSS JOIN environments n ON n.id = d.environment
              ORDER BY f.due_at, f.event, f.ordinal LIMIT ?3",
         )?
         .query_and_then(params![webhook.raw(), at.as_millis(), sql_count(want)], |row| {
@@ -101,7 +119,12 @@ fn next_due(connection: &Connection, webhook: WebhookId) -> Outcome<Option<Times
 }
 
 /// Every webhook that has pending deliveries.
-pub(crate) fn due_webhooks(connection: &Connection) -> Outcome<Vec<DueWebhook>> {
+pub(crate) fn due_webhooks(connection: &Connection, fresh: &FreshView) -> Outcome<Vec<DueWebhook>> {
+    let mut in_hand: HashMap<WebhookId, Timestamp> = HashMap::new();
+    for (_, held) in fresh.list(None) {
+        let free_at = in_hand.entry(held.webhook).or_insert_with(|| held.free_at());
+        *free_at = held.free_at().min(*free_at);
+    }
     let found = connection
         .prepare_cached(
             "-- lease::due_webhooks: two lookups for each webhook, however many deliveries it has
@@ -117,13 +140,14 @@ pub(crate) fn due_webhooks(connection: &Connection) -> Outcome<Vec<DueWebhook>> 
         )?
         .query_and_then([], |row| {
             let record = Record::new(row, "webhooks", &["webhook"]);
-            let Some(next_due) = earliest(&record)? else {
+            let webhook = record.convert("webhook", WebhookId::from_raw)?;
+            let Some(next_due) = earliest(&record)?.into_iter().chain(in_hand.get(&webhook).copied()).min() else {
                 return Ok(None);
             };
             let deleted = record.optional_time("deleted_at")?.map(|_| CancelReason::WebhookDeleted);
             let disabled = record.optional_time("disabled_at")?.map(|_| CancelReason::WebhookDisabled);
             Ok(Some(DueWebhook {
-                webhook: record.convert("webhook", WebhookId::from_raw)?,
+                webhook,
                 environment: environments::uuid(&record, "environment")?,
                 next_due,
                 cancelled: deleted.or(disabled),
@@ -135,8 +159,13 @@ pub(crate) fn due_webhooks(connection: &Connection) -> Outcome<Vec<DueWebhook>> 
 }
 
 /// Gives leases back unused.
-pub(crate) fn release(tx: &WriteTx<'_>, leases: &[(DeliveryId, LeaseToken)]) -> Outcome<()> {
+pub(crate) fn release(tx: &mut WriteTx<'_>, leases: &[(DeliveryId, LeaseToken)]) -> Outcome<()> {
     for (id, token) in leases {
+        if let Some(held) = fresh_under(tx, *id, *token)? {
+            rows::insert(tx.connection, &NewRow::of_fresh(*id, &held, RowState::waiting(held.due_at)))?;
+            tx.memory.fresh.remove(held.webhook, *id);
+            continue;
+        }
         tx.connection
             .prepare_cached(
                 "-- lease::release: only what the caller still has
@@ -147,8 +176,17 @@ pub(crate) fn release(tx: &WriteTx<'_>, leases: &[(DeliveryId, LeaseToken)]) -> 
     Ok(())
 }
 
+fn fresh_under(tx: &WriteTx<'_>, id: DeliveryId, token: LeaseToken) -> Outcome<Option<Held>> {
+    let head = assemble::head(tx.connection, id.event.raw())?;
+    let target = head.as_ref().and_then(|head| head.targets.get(id.ordinal as usize));
+    let webhook = target.copied().and_then(WebhookId::from_raw);
+    let held = webhook.and_then(|webhook| tx.memory.fresh.get(webhook, id));
+    Ok(held.filter(|held| held.grant.token == token))
+}
+
 /// Cancels what a webhook has pending and nobody has in hand, oldest due first.
-pub(crate) fn cancel_pending(tx: &WriteTx<'_>, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Outcome<usize> {
+pub(crate) fn cancel_pending(tx: &mut WriteTx<'_>, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Outcome<usize> {
+    take_back_ended(tx, at)?;
     let free = tx
         .connection
         .prepare_cached(
@@ -180,16 +218,6 @@ pub(crate) fn cancel_pending(tx: &WriteTx<'_>, webhook: WebhookId, why: CancelRe
     Ok(free.len())
 }
 
-/// What a resend has to know of the delivery that it repeats.
-struct Original {
-    webhook: WebhookId,
-    disabled: bool,
-    deleted: bool,
-    event_key: EventKey,
-    tenant: Option<TenantId>,
-    next_ordinal: u32,
-}
-
 /// Makes a new delivery of the same event to the same webhook.
 pub(crate) fn resend(
     tx: &WriteTx<'_>,
@@ -197,69 +225,67 @@ pub(crate) fn resend(
     id: DeliveryId,
     at: Timestamp,
 ) -> Outcome<Result<Delivery, ResendError>> {
-    let original = match original(tx.connection, environment, id)? {
-        None => return Ok(Err(ResendError::NotFound)),
-        Some(original) if original.deleted => return Ok(Err(ResendError::WebhookDeleted)),
-        Some(original) if original.disabled => return Ok(Err(ResendError::WebhookDisabled)),
-        Some(original) => original,
+    let short = environments::logged_id(tx.connection, environment)?;
+    let head = assemble::head(tx.connection, id.event.raw())?.filter(|head| Some(head.environment) == short);
+    let Some(head) = head else {
+        return Ok(Err(ResendError::NotFound));
     };
+    let all = assemble::deliveries(tx.connection, &head, environment, None, at)?;
+    let next_ordinal = all.first().map_or(0, |found| found.delivery.id.ordinal + 1);
+    let Some(webhook) = all.iter().find(|found| found.delivery.id == id).map(|found| found.delivery.webhook) else {
+        return Ok(Err(ResendError::NotFound));
+    };
+    if let Err(refused) = takes_resends(tx.connection, webhook)? {
+        return Ok(Err(refused));
+    }
     let new = Delivery {
         id: DeliveryId {
             event: id.event,
-            ordinal: original.next_ordinal,
+            ordinal: next_ordinal,
         },
         environment,
-        webhook: original.webhook,
+        webhook,
         trigger: Trigger::Resend,
-        event_key: original.event_key,
-        tenant: original.tenant,
+        event_key: head.key,
+        tenant: head.tenant,
         state: DeliveryState::Pending { next_attempt_at: at },
         attempts: 0,
         last_status: None,
         leased: false,
         created_at: at,
     };
-    tx.connection
-        .prepare_cached(
-            "-- lease::resend: the new delivery
-             INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, attempts, created_at, environment)
-             VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?5, (SELECT environment FROM events WHERE id = ?1))",
-        )?
-        .execute(params![
-            new.id.event.raw(),
-            new.id.ordinal,
-            new.webhook.raw(),
-            new.trigger.code(),
-            at.as_millis()
-        ])?;
+    rows::insert(
+        tx.connection,
+        &NewRow {
+            id: new.id,
+            environment: head.environment,
+            webhook,
+            trigger: new.trigger,
+            created_at: at,
+            apart: true,
+            state: RowState::waiting(at),
+        },
+    )?;
     Ok(Ok(new))
 }
 
-fn original(connection: &Connection, environment: EnvironmentId, id: DeliveryId) -> Outcome<Option<Original>> {
-    let Some(environment) = environments::logged_id(connection, environment)? else {
-        return Ok(None);
-    };
-    connection
+fn takes_resends(connection: &Connection, webhook: WebhookId) -> Outcome<Result<(), ResendError>> {
+    let found = connection
         .prepare_cached(
-            "-- lease::original: with its event and its webhook
-             SELECT d.event, d.ordinal, d.webhook, w.disabled_at, w.deleted_at, e.key, e.tenant,
-                    (SELECT max(ordinal) + 1 FROM deliveries WHERE event = d.event) AS next_ordinal
-             FROM deliveries d JOIN events e ON e.id = d.event JOIN webhooks w ON w.id = d.webhook
-             WHERE d.event = ?1 AND d.ordinal = ?2 AND e.environment = ?3",
+            "-- lease::takes_resends: a webhook that is there and active
+             SELECT id, disabled_at, deleted_at FROM webhooks WHERE id = ?1",
         )?
-        .query_and_then(params![id.event.raw(), id.ordinal, environment], |row| {
-            let record = Record::new(row, "deliveries", &["event", "ordinal"]);
-            Ok(Original {
-                webhook: record.convert("webhook", WebhookId::from_raw)?,
-                disabled: record.optional_time("disabled_at")?.is_some(),
-                deleted: record.optional_time("deleted_at")?.is_some(),
-                event_key: record.parse("key")?,
-                tenant: record.optional_parse("tenant")?,
-                next_ordinal: record.get("next_ordinal")?,
+        .query_and_then([webhook.raw()], |row| {
+            let record = Record::new(row, "webhooks", &["id"]);
+            Outcome::Ok(match (record.optional_time("deleted_at")?, record.optional_time("disabled_at")?) {
+                (Some(_), _) => Err(ResendError::WebhookDeleted),
+                (None, Some(_)) => Err(ResendError::WebhookDisabled),
+                (None, None) => Ok(()),
             })
         })?
         .next()
-        .transpose()
+        .transpose()?;
+    Ok(found.unwrap_or(Err(ResendError::NotFound)))
 }
 
 /// The id of a delivery, from its two columns.

@@ -6,8 +6,10 @@
 //! Never knows: the engine, HTTP, or what time it is: verbs are told, and the clock that it is given only measures commits and dates migrations.
 
 mod append;
+mod assemble;
 mod attempts;
 mod backup;
+mod blocks;
 mod checkpoint;
 mod codes;
 mod connection;
@@ -18,6 +20,8 @@ mod event_types;
 mod events;
 mod fault;
 mod folder;
+mod fresh;
+mod health;
 mod history;
 mod lease;
 mod migrations;
@@ -26,7 +30,11 @@ mod people;
 mod plan;
 mod readers;
 mod record;
+mod recover;
+mod rows;
 mod settle;
+#[cfg(test)]
+mod small_blocks;
 mod store;
 mod upkeep;
 mod verbs;

@@ -36,6 +36,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "portal",
         sql: include_str!("../migrations/0003_portal.sql"),
     },
+    Migration {
+        name: "road",
+        sql: include_str!("../migrations/0004_road.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

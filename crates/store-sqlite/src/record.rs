@@ -34,6 +34,13 @@ impl<'row, 'statement> Record<'row, 'statement> {
         into(self.get(column)?).ok_or_else(|| self.damaged(column, "not a value that it can have"))
     }
 
+    /// A column of bytes that are read where they lie.
+    pub(crate) fn bytes<U>(&self, column: &str, into: impl FnOnce(&[u8]) -> Option<U>) -> Outcome<U> {
+        let value = self.row.get_ref(column).map_err(|error| self.damaged(column, error))?;
+        let bytes = value.as_blob().map_err(|error| self.damaged(column, error))?;
+        into(bytes).ok_or_else(|| self.damaged(column, "not a value that it can have"))
+    }
+
     /// A column that holds the code of a word.
     pub(crate) fn code<C: Code>(&self, column: &str) -> Outcome<C> {
         self.convert(column, C::from_code)

@@ -1,28 +1,53 @@
 //! Settle: an attempt, the delivery's move and the webhook's health, in one transaction and only under the lease.
 
 use rusqlite::{Connection, params};
-use tidings_model::{Timestamp, Verdict, WebhookId};
+use tidings_model::Verdict;
 use tidings_store::{Settled, Settlement};
 
 use crate::attempts;
 use crate::codes::{CANCELLED, Code, DELIVERED, EXHAUSTED, PENDING};
 use crate::fault::Outcome;
-use crate::record::Record;
+use crate::fresh::Held;
+use crate::rows::{self, NewRow, RowState};
 use crate::writer::WriteTx;
 
 /// Records attempts, each where its lease still holds.
-pub(crate) fn settle(tx: &WriteTx<'_>, settlements: &[Settlement]) -> Outcome<Vec<Settled>> {
-    settlements.iter().map(|settlement| settle_one(tx.connection, settlement)).collect()
+pub(crate) fn settle(tx: &mut WriteTx<'_>, settlements: &[Settlement]) -> Outcome<Vec<Settled>> {
+    settlements.iter().map(|settlement| settle_one(tx, settlement)).collect()
 }
 
-fn settle_one(connection: &Connection, settlement: &Settlement) -> Outcome<Settled> {
-    if !move_delivery(connection, settlement)? {
-        return Ok(Settled::LeaseLost);
+fn settle_one(tx: &mut WriteTx<'_>, settlement: &Settlement) -> Outcome<Settled> {
+    let delivery = settlement.attempt.delivery;
+    match tx.memory.fresh.get(settlement.webhook, delivery) {
+        Some(held) if held.grant.token != settlement.lease => return Ok(Settled::LeaseLost),
+        Some(held) => settle_fresh(tx, settlement, &held)?,
+        None if !move_delivery(tx.connection, settlement)? => return Ok(Settled::LeaseLost),
+        None => {}
     }
-    attempts::insert(connection, &settlement.attempt)?;
+    attempts::insert(tx.connection, &settlement.attempt, settlement.ended_at)?;
     let success = settlement.attempt.verdict == Verdict::Delivered;
-    let failing_since = note_attempt(connection, settlement.webhook, success, settlement.ended_at)?;
+    let failing_since = tx
+        .memory
+        .health
+        .note(tx.connection, settlement.webhook, success, settlement.ended_at)?;
     Ok(Settled::Recorded { failing_since })
+}
+
+/// A delivery that has no row needs none when its first attempt delivered it: the attempt says everything.
+fn settle_fresh(tx: &mut WriteTx<'_>, settlement: &Settlement, held: &Held) -> Outcome<()> {
+    let attempt = &settlement.attempt;
+    tx.memory.fresh.remove(settlement.webhook, attempt.delivery);
+    if attempt.verdict == Verdict::Delivered && attempt.number == 1 {
+        return Ok(());
+    }
+    let state = match attempt.verdict {
+        Verdict::Delivered => RowState::ended(DELIVERED, settlement.ended_at, None),
+        Verdict::RetryAt(at) => RowState::waiting(at),
+        Verdict::Exhausted => RowState::ended(EXHAUSTED, settlement.ended_at, None),
+        Verdict::Cancel(why) => RowState::ended(CANCELLED, settlement.ended_at, Some(why)),
+    };
+    let state = state.after(attempt.number, attempt.exchange.status());
+    rows::insert(tx.connection, &NewRow::of_fresh(attempt.delivery, held, state))
 }
 
 /// Moves the delivery as the verdict says. False: the lease is not the caller's any more.
@@ -54,24 +79,4 @@ fn move_delivery(connection: &Connection, settlement: &Settlement) -> Outcome<bo
             attempt.exchange.status(),
         ])?;
     Ok(rows == 1)
-}
-
-/// Writes the attempt into the webhook's health, and says since when it has been failing. A deleted webhook has no health.
-fn note_attempt(connection: &Connection, webhook: WebhookId, success: bool, ended_at: Timestamp) -> Outcome<Option<Timestamp>> {
-    let failing_since = connection
-        .prepare_cached(
-            "-- settle::note_attempt: one more, good or bad
-             INSERT INTO webhook_health (webhook, attempts, failures, last_attempt_at, failing_since)
-             SELECT id, 1, ?2, ?3, iif(?2, ?3, NULL) FROM webhooks WHERE id = ?1 AND deleted_at IS NULL
-             ON CONFLICT (webhook) DO UPDATE
-             SET attempts = attempts + 1, failures = failures + ?2, last_attempt_at = ?3,
-                 failing_since = iif(?2, coalesce(failing_since, ?3), NULL)
-             RETURNING webhook, failing_since",
-        )?
-        .query_and_then(params![webhook.raw(), !success, ended_at.as_millis()], |row| {
-            Record::new(row, "webhook_health", &["webhook"]).optional_time("failing_since")
-        })?
-        .next()
-        .transpose()?;
-    Ok(failing_since.flatten())
 }

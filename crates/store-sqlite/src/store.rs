@@ -4,12 +4,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::{Connection, TransactionBehavior};
 use tidings_runtime::Clock;
+use tidings_store::EventIdSequence;
 
+use crate::fault::Outcome;
 use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
-use crate::writer::Writer;
-use crate::{connection, lease, migrations, upkeep};
+use crate::writer::{Memory, Writer};
+use crate::{connection, migrations, recover, upkeep};
 
 /// What a commit of the writer did, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +71,11 @@ impl SqliteStore {
         let mut writer = connection::open_writer(&file).map_err(failed)?;
         connection::check_head(&writer, &file)?;
         migrations::apply(&mut writer, &file, now)?;
-        lease::end_all(&writer).map_err(failed)?;
         let ids = upkeep::event_ids(&writer).map_err(failed)?;
+        let memory = take_over(&mut writer, ids).map_err(|fault| OpenError::of_fault(&file, fault))?;
         Ok(Self {
             readers: Readers::new(file.clone()),
-            writer: Writer::start(writer, &file, lock, ids, options)?,
+            writer: Writer::start(writer, &file, lock, memory, options)?,
         })
     }
 
@@ -81,6 +84,14 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Takes back what the last process had in its hands, and reads what the writer keeps in memory.
+fn take_over(writer: &mut Connection, ids: EventIdSequence) -> Outcome<Memory> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    recover::recover(&transaction)?;
+    transaction.commit()?;
+    Memory::read(writer, ids)
 }
 
 /// A write-ahead log whose database is gone holds accepted events: starting anew beside it would lose them silently.

@@ -1,13 +1,17 @@
 //! Pruning, forgetting, counting.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, params};
-use tidings_model::{EnvironmentId, EventId, Timestamp};
+use tidings_model::{DeliveryId, EnvironmentId, EventId, Timestamp, WebhookId};
 use tidings_store::{EventIdSequence, MasterKeyId, Pruned, StoreStats};
 
+use crate::assemble::{self, EventHead};
 use crate::fault::Outcome;
+use crate::fresh::FreshView;
 use crate::record::{Record, sql_count};
 use crate::writer::WriteTx;
-use crate::{environments, events};
+use crate::{blocks, environments, events};
 
 /// A delivery that could have been leased for so long is overdue.
 const OVERDUE_MS: i64 = 10_000;
@@ -48,13 +52,12 @@ pub(crate) fn prune(tx: &mut WriteTx<'_>, environment: EnvironmentId, before: Ti
     let Some(environment) = environments::logged_id(tx.connection, environment)? else {
         return Ok(Pruned::default());
     };
-    let mut ids = finished(tx.connection, environment, before, limit.saturating_add(1))?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    for id in &ids {
-        remove(tx.connection, *id)?;
+    let (events, more) = finished(tx, environment, before, limit)?;
+    for event in &events {
+        remove(tx.connection, event.event)?;
     }
-    if let Some(newest) = ids.last() {
+    tx.memory.tail.prune(tx.connection, &events)?;
+    if let Some(newest) = events.last().map(|event| event.event) {
         tx.connection
             .prepare_cached(
                 "-- upkeep::prune: remember the newest, so that its id is not given out again
@@ -65,21 +68,53 @@ pub(crate) fn prune(tx: &mut WriteTx<'_>, environment: EnvironmentId, before: Ti
     if !more && is_gone(tx.connection, environment)? {
         environments::forget(tx, environment)?;
     }
-    Ok(Pruned { events: ids.len(), more })
+    Ok(Pruned {
+        events: events.len(),
+        more,
+    })
 }
 
-fn finished(connection: &Connection, environment: i64, before: Timestamp, limit: usize) -> Outcome<Vec<i64>> {
+/// The oldest that have nothing pending, and whether there are more of them.
+fn finished(tx: &WriteTx<'_>, environment: i64, before: Timestamp, limit: usize) -> Outcome<(Vec<blocks::Pruned>, bool)> {
     let end = events::ids_between(None, Some(before)).end;
-    let ids = connection
+    let (mut found, mut more) = (Vec::new(), false);
+    blocks::climb(tx.connection, environment, end, |event| {
+        let Some(head) = assemble::head(tx.connection, event)?.filter(|head| !is_in_hand(tx, head)) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if has_pending_row(tx.connection, event)? {
+            return Ok(ControlFlow::Continue(()));
+        }
+        more = found.len() == limit;
+        if more {
+            return Ok(ControlFlow::Break(()));
+        }
+        found.push(blocks::Pruned {
+            event,
+            environment,
+            webhooks: head.targets,
+        });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((found, more))
+}
+
+/// True when a sender has one of its deliveries since the append.
+fn is_in_hand(tx: &WriteTx<'_>, head: &EventHead) -> bool {
+    head.targets.iter().zip(0_u32..).any(|(target, ordinal)| {
+        let id = DeliveryId { event: head.id, ordinal };
+        WebhookId::from_raw(*target).is_some_and(|webhook| tx.memory.fresh.get(webhook, id).is_some())
+    })
+}
+
+fn has_pending_row(connection: &Connection, event: i64) -> Outcome<bool> {
+    let pending = connection
         .prepare_cached(
-            "-- upkeep::finished: old, with nothing pending
-             SELECT id FROM events INDEXED BY events_by_environment
-             WHERE environment = ?1 AND id < ?2 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 0)
-             ORDER BY id LIMIT ?3",
+            "-- upkeep::has_pending_row: of an event
+             SELECT 1 FROM deliveries WHERE event = ?1 AND state = 0",
         )?
-        .query_map(params![environment, end, sql_count(limit)], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(ids)
+        .exists([event])?;
+    Ok(pending)
 }
 
 fn remove(connection: &Connection, event: i64) -> Outcome<()> {
@@ -88,6 +123,8 @@ fn remove(connection: &Connection, event: i64) -> Outcome<()> {
          DELETE FROM attempts WHERE event = ?1")?;
     run("-- upkeep::remove: its deliveries
          DELETE FROM deliveries WHERE event = ?1")?;
+    run("-- upkeep::remove: its body
+         DELETE FROM bodies WHERE event = ?1")?;
     run("-- upkeep::remove: the event
          DELETE FROM events WHERE id = ?1")?;
     Ok(())
@@ -95,14 +132,13 @@ fn remove(connection: &Connection, event: i64) -> Outcome<()> {
 
 /// True for a deleted environment of which nothing is left.
 fn is_gone(connection: &Connection, environment: i64) -> Outcome<bool> {
-    let gone = connection
+    let deleted = connection
         .prepare_cached(
-            "-- upkeep::is_gone: deleted, and no event
-             SELECT 1 FROM environments
-             WHERE id = ?1 AND deleted = 1 AND NOT EXISTS (SELECT 1 FROM events WHERE environment = environments.id)",
+            "-- upkeep::is_gone: deleted
+             SELECT 1 FROM environments WHERE id = ?1 AND deleted = 1",
         )?
         .exists([environment])?;
-    Ok(gone)
+    Ok(deleted && events::count(connection, environment, 1)? == 0)
 }
 
 /// Forgets idempotency keys that have expired.
@@ -121,19 +157,27 @@ pub(crate) fn forget_keys(tx: &WriteTx<'_>, at: Timestamp, limit: usize) -> Outc
 
 /// Deleted environments that still have events.
 pub(crate) fn deleted_environments(connection: &Connection) -> Outcome<Vec<EnvironmentId>> {
-    connection
+    let deleted = connection
         .prepare_cached(
-            "-- upkeep::deleted_environments: with events
-             SELECT id, uuid FROM environments
-             WHERE deleted = 1 AND EXISTS (SELECT 1 FROM events WHERE environment = environments.id)
-             ORDER BY uuid",
+            "-- upkeep::deleted_environments: with events or without
+             SELECT id, uuid FROM environments WHERE deleted = 1 ORDER BY uuid",
         )?
-        .query_and_then([], |row| environments::uuid(&Record::new(row, "environments", &["id"]), "uuid"))?
-        .collect()
+        .query_and_then([], |row| {
+            let record = Record::new(row, "environments", &["id"]);
+            Ok((record.get("id")?, environments::uuid(&record, "uuid")?))
+        })?
+        .collect::<Outcome<Vec<(i64, EnvironmentId)>>>()?;
+    let mut found = Vec::new();
+    for (short, id) in deleted {
+        if events::count(connection, short, 1)? > 0 {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }
 
 /// Figures of the whole store.
-pub(crate) fn stats(connection: &Connection, at: Timestamp) -> Outcome<StoreStats> {
+pub(crate) fn stats(connection: &Connection, fresh: &FreshView, at: Timestamp) -> Outcome<StoreStats> {
     let overdue_since = at.as_millis() - OVERDUE_MS;
     let count = |sql: &str| -> rusqlite::Result<StoreStats> {
         connection.prepare_cached(sql)?.query_row([overdue_since], |row| {
@@ -143,6 +187,7 @@ pub(crate) fn stats(connection: &Connection, at: Timestamp) -> Outcome<StoreStat
             })
         })
     };
+    let in_hand = fresh.list(None);
     let waiting = count(
         "-- upkeep::stats: what waits
          SELECT count(*), count(*) FILTER (WHERE due_at <= ?1)
@@ -153,8 +198,9 @@ pub(crate) fn stats(connection: &Connection, at: Timestamp) -> Outcome<StoreStat
          SELECT count(*), count(*) FILTER (WHERE max(due_at, lease_until) <= ?1)
          FROM deliveries INDEXED BY deliveries_leased WHERE lease_token IS NOT NULL",
     )?;
+    let overdue = in_hand.iter().filter(|(_, held)| held.free_at().as_millis() <= overdue_since);
     Ok(StoreStats {
-        pending: waiting.pending + leased.pending,
-        overdue: waiting.overdue + leased.overdue,
+        pending: waiting.pending + leased.pending + in_hand.len() as u64,
+        overdue: waiting.overdue + leased.overdue + overdue.count() as u64,
     })
 }

@@ -201,7 +201,8 @@ impl Store for SqliteStore {
     }
 
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError> {
-        self.readers.run(lease::due_webhooks).await
+        let fresh = self.writer.fresh();
+        self.readers.run(move |connection| lease::due_webhooks(connection, &fresh)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
@@ -242,16 +243,16 @@ impl Store for SqliteStore {
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Result<Vec<Delivery>, StoreError> {
-        let filter = filter.clone();
+        let (filter, fresh) = (filter.clone(), self.writer.fresh());
         self.readers
-            .run(move |connection| deliveries::list(connection, &filter, page, at))
+            .run(move |connection| deliveries::list(connection, &fresh, &filter, page, at))
             .await
     }
 
     async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError> {
-        let filter = filter.clone();
+        let (filter, fresh) = (filter.clone(), self.writer.fresh());
         self.readers
-            .run(move |connection| deliveries::count(connection, &filter, cap))
+            .run(move |connection| deliveries::count(connection, &fresh, &filter, cap))
             .await
     }
 
@@ -280,6 +281,7 @@ impl Store for SqliteStore {
     }
 
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
-        self.readers.run(move |connection| upkeep::stats(connection, at)).await
+        let fresh = self.writer.fresh();
+        self.readers.run(move |connection| upkeep::stats(connection, &fresh, at)).await
     }
 }

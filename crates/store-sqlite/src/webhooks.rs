@@ -87,6 +87,7 @@ pub(crate) fn list(
 
 /// Replaces a webhook that nobody changed in between.
 pub(crate) fn replace(tx: &mut WriteTx<'_>, webhook: &Webhook, unchanged_since: Timestamp) -> Outcome<Result<(), ReplaceWebhookError>> {
+    tx.settle_health()?;
     let Some(environment) = environments::short_id(tx.connection, webhook.environment)? else {
         return Ok(Err(ReplaceWebhookError::NotFound));
     };
@@ -121,6 +122,7 @@ pub(crate) fn replace(tx: &mut WriteTx<'_>, webhook: &Webhook, unchanged_since: 
 
 /// Deletes a webhook; what its log needs of it stays.
 pub(crate) fn delete(tx: &mut WriteTx<'_>, environment: EnvironmentId, id: WebhookId, at: Timestamp) -> Outcome<bool> {
+    tx.settle_health()?;
     let Some(environment) = environments::short_id(tx.connection, environment)? else {
         return Ok(false);
     };
@@ -154,6 +156,7 @@ pub(crate) fn delete_all(connection: &Connection, environment: i64) -> Outcome<(
 
 /// Disables an active webhook.
 pub(crate) fn disable(tx: &mut WriteTx<'_>, id: WebhookId, why: DisableReason, at: Timestamp) -> Outcome<bool> {
+    tx.settle_health()?;
     let environment = tx
         .connection
         .prepare_cached(

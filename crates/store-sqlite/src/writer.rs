@@ -6,14 +6,18 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
-use tidings_model::EnvironmentId;
+use tidings_model::{EnvironmentId, EventId};
 use tidings_runtime::Stopwatch;
 use tidings_store::{EventIdSequence, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::blocks::Tail;
 use crate::checkpoint::{self, Checkpointer};
 use crate::fault::{Fault, Outcome};
 use crate::folder::{FolderLock, OpenError};
+use crate::fresh::{Fresh, FreshView};
+use crate::health::Health;
+use crate::lease;
 use crate::store::{CommitFigures, SqliteOptions};
 
 /// Verbs that can wait for the writer; beyond them callers wait for room.
@@ -27,6 +31,37 @@ pub(crate) struct Memory {
     pub(crate) ids: EventIdSequence,
     /// Short id and routing version of environments that were looked up. Forgotten whenever a transaction fails.
     pub(crate) environments: HashMap<EnvironmentId, (i64, u64)>,
+    /// Deliveries in the hands of the node since their append.
+    pub(crate) fresh: Fresh,
+    /// Events that are in no block yet.
+    pub(crate) tail: Tail,
+    /// How webhooks have been doing.
+    pub(crate) health: Health,
+}
+
+impl Memory {
+    /// What a database says that nobody has written to yet.
+    pub(crate) fn read(connection: &Connection, ids: EventIdSequence) -> Outcome<Self> {
+        Ok(Self {
+            ids,
+            environments: HashMap::new(),
+            fresh: Fresh::default(),
+            tail: Tail::read(connection)?,
+            health: Health::default(),
+        })
+    }
+
+    fn committed(&mut self) {
+        self.fresh.committed();
+        self.tail.committed();
+    }
+
+    fn rolled_back(&mut self) {
+        self.environments.clear();
+        self.fresh.rolled_back();
+        self.tail.rolled_back();
+        self.health.forget();
+    }
 }
 
 /// The open transaction, as a verb sees it.
@@ -35,6 +70,26 @@ pub(crate) struct WriteTx<'a> {
     pub(crate) connection: &'a Connection,
     /// What the writer remembers.
     pub(crate) memory: &'a mut Memory,
+}
+
+impl WriteTx<'_> {
+    /// Has the database say what the writer knows of health, because it is going to be looked at or changed there.
+    pub(crate) fn settle_health(&mut self) -> Outcome<()> {
+        self.memory.health.write(self.connection)?;
+        self.memory.health.forget();
+        Ok(())
+    }
+
+    /// What has to be written once a transaction, after its verbs.
+    fn finish(&mut self) -> Outcome<()> {
+        lease::keep_up(self)?;
+        self.memory.health.write(self.connection)?;
+        while self.memory.tail.is_full() {
+            let settled_before = self.memory.fresh.oldest().or_else(|| self.memory.ids.last());
+            self.memory.tail.write(self.connection, settled_before.map_or(0, EventId::raw))?;
+        }
+        Ok(())
+    }
 }
 
 /// A verb on its way to the writer.
@@ -75,6 +130,7 @@ pub(crate) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: watch::Receiver<()>,
+    fresh: FreshView,
 }
 
 impl std::fmt::Debug for dyn Job {
@@ -89,17 +145,15 @@ impl Writer {
         mut connection: Connection,
         file: &Path,
         lock: FolderLock,
-        ids: EventIdSequence,
+        memory: Memory,
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
         let checkpointer = Checkpointer::start(file, &mut connection)?;
+        let fresh = memory.fresh.view();
         let mut desk = Desk {
             checkpointer,
             connection,
-            memory: Memory {
-                ids,
-                environments: HashMap::new(),
-            },
+            memory,
             options,
         };
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -117,7 +171,13 @@ impl Writer {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
             ended,
+            fresh,
         })
+    }
+
+    /// What was leased with its append and is not settled, as of the last commit.
+    pub(crate) fn fresh(&self) -> FreshView {
+        self.fresh.clone()
     }
 
     /// Does the work in a transaction and answers when that is durable. Waits for room when the queue is full. A caller that stops waiting does not
@@ -200,13 +260,15 @@ impl Desk {
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failed> {
         let watch = Stopwatch::start(&*self.options.clock);
         let committed = transact(&mut self.connection, &mut self.memory, jobs);
-        match (&committed, &self.options.on_commit) {
-            (Ok(()), Some(tell)) => tell(CommitFigures {
+        match &committed {
+            Ok(()) => self.memory.committed(),
+            Err(_) => self.memory.rolled_back(),
+        }
+        if let (Ok(()), Some(tell)) = (&committed, &self.options.on_commit) {
+            tell(CommitFigures {
                 verbs: jobs.len(),
                 duration_us: watch.elapsed_us(&*self.options.clock),
-            }),
-            (Ok(()), None) => {}
-            (Err(_), _) => self.memory.environments.clear(),
+            });
         }
         committed
     }
@@ -242,6 +304,7 @@ fn transact(connection: &mut Connection, memory: &mut Memory, jobs: &mut [Box<dy
     for job in jobs {
         job.run(&mut tx).map_err(Failed::Verb)?;
     }
+    tx.finish().map_err(Failed::Verb)?;
     transaction.commit().map_err(Failed::Transaction)
 }
 
