@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tidings_app::Code;
 use tidings_client::{Error, Problem};
 use tidings_engine::StartError;
 use tidings_signing::MintError;
@@ -115,11 +116,11 @@ Exit status:
   0   done
   1   the answer is no: a test that did not pass, a doctor that found something
   64  wrong usage
-  65  the server refused what was sent, or the database is damaged
-  66  a file cannot be read
+  65  the server refused what was sent, or the database is damaged or foreign
+  66  a file that is named cannot be read, or there is nothing to back up
   69  no server can be reached, or the address to listen on cannot be had
   70  a fault
-  73  the data folder or a file cannot be made
+  73  the data folder or a file cannot be made or written: a full disk, for one
   74  output cannot be written
   75  try again: no answer in time, or another server has the data folder
   77  not allowed, or the master key can be read by others
@@ -148,6 +149,12 @@ impl CommandError {
                 printable(&error.to_string())
             ),
             Self::Asking(error) => printable(&error.to_string()),
+            Self::Node(NodeError::Open(error @ OpenError::Changed { .. }))
+            | Self::Backup(BackupError::Source(error @ OpenError::Changed { .. })) => {
+                format!(
+                    "{error}\nUse the build that made it. If there was none, it is damaged: restore it from a copy made by `tidings backup`."
+                )
+            }
             other => other.to_string(),
         }
     }
@@ -157,6 +164,7 @@ impl CommandError {
             Self::No => 1,
             Self::Usage(_) => sysexits::USAGE,
             Self::Config(error) if error.is_usage() => sysexits::USAGE,
+            Self::Config(error) if error.is_unreadable() => sysexits::NO_INPUT,
             Self::Nobody { .. } => sysexits::NO_PERMISSION,
             Self::NotRunning { .. } => sysexits::UNAVAILABLE,
             Self::Config(_) => sysexits::CONFIG,
@@ -180,8 +188,12 @@ fn status_of_node(error: &NodeError) -> u8 {
         NodeError::DataFolder(error) => status_of_folder(error),
         NodeError::Open(error) => status_of_store(error),
         NodeError::Engine(StartError::WrongMasterKey { .. }) | NodeError::Egress(_) => sysexits::CONFIG,
-        NodeError::Engine(StartError::Store(StoreError::Damaged(_))) | NodeError::Store(StoreError::Damaged(_)) => sysexits::DATA,
-        NodeError::Engine(StartError::Store(_)) | NodeError::Store(_) => sysexits::TRY_AGAIN,
+        NodeError::Engine(StartError::Store(error)) | NodeError::Store(error) => match error {
+            StoreError::Damaged(_) => sysexits::DATA,
+            // Nobody else uses the store of a start: what stands in its way is the disk.
+            StoreError::Unavailable(_) => sysexits::CANNOT_CREATE,
+        },
+        NodeError::FirstStart(problem) if problem.code == Code::Unavailable => sysexits::CANNOT_CREATE,
         NodeError::FirstStart(_) => sysexits::SOFTWARE,
     }
 }
@@ -204,19 +216,17 @@ fn status_of_folder(error: &DataFolderError) -> u8 {
 
 fn status_of_store(error: &OpenError) -> u8 {
     match error {
-        OpenError::Folder { .. } => sysexits::CANNOT_CREATE,
+        OpenError::Folder { .. } | OpenError::Unavailable { .. } => sysexits::CANNOT_CREATE,
         OpenError::InUse { .. } => sysexits::TRY_AGAIN,
-        OpenError::Damaged { .. } => sysexits::DATA,
-        OpenError::Newer { .. } | OpenError::Changed { .. } => sysexits::CONFIG,
-        OpenError::Unavailable { .. } => sysexits::NO_INPUT,
+        // A scrambled row of the schema's history looks like one of another build.
+        OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Changed { .. } => sysexits::DATA,
     }
 }
 
 fn status_of_backup(error: &BackupError) -> u8 {
     match error {
         BackupError::Source(error) => status_of_store(error),
-        BackupError::Exists(_) | BackupError::Target { .. } => sysexits::CANNOT_CREATE,
-        BackupError::Copy(_) => sysexits::IO,
+        BackupError::Exists(_) | BackupError::Target { .. } | BackupError::Copy(_) => sysexits::CANNOT_CREATE,
         BackupError::Locked => sysexits::TRY_AGAIN,
     }
 }
@@ -297,6 +307,17 @@ mod tests {
         let status = |code| CommandError::Asking(Error::Problem(Box::new(problem(code, &[])))).status();
         assert_eq!([422, 404, 401, 403, 503, 500].map(status), [65, 65, 77, 77, 75, 70]);
         assert_eq!(CommandError::No.status(), 1);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_told_alike_at_every_step_of_a_start() {
+        let full = || StoreError::Unavailable("database or disk is full".to_owned());
+        let steps = [
+            NodeError::Engine(StartError::Store(full())),
+            NodeError::Store(full()),
+            NodeError::FirstStart(full().into()),
+        ];
+        assert_eq!(steps.map(|error| CommandError::Node(error).status()), [73; 3]);
     }
 
     #[test]

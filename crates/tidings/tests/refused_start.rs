@@ -173,11 +173,76 @@ async fn a_key_that_is_gone_or_another_one_is_78_and_the_doctor_says_so_too() {
 #[tokio::test]
 async fn a_damaged_database_is_65() {
     let server = used().await;
-    fs::write(server.data().join("tidings.db"), "this is no database at all").unwrap();
-
+    let file = server.data().join("tidings.db");
+    let mut bytes = fs::read(&file).unwrap();
+    fs::write(&file, "this is no database at all").unwrap();
     let (status, said) = refused(server.data(), &[], &[]);
-
     assert!(status == Some(65) && said.contains("is damaged"), "{said}");
+
+    // In the schema's history, a row is a name and a checksum, and the second one lies before the first.
+    let is_second = |bytes: &[u8]| bytes.starts_with(b"master_key") && bytes.windows(5).any(|bytes| bytes == b"first");
+    let row = bytes.windows(64).position(is_second).unwrap();
+    bytes[row + b"master_key".len()..][..32].reverse();
+    fs::write(&file, &bytes).unwrap();
+    let (status, said) = refused(server.data(), &[], &[]);
+    assert!(status == Some(65) && said.contains("made by another build"), "{said}");
+    assert!(said.contains("If there was none, it is damaged: restore it"), "{said}");
+}
+
+/// Runs the binary in a shell where no file may be written to be longer than so many blocks, as on a disk that is full.
+fn without_room(blocks: u32, arguments: &[&str]) -> (Option<i32>, String) {
+    let script = format!("trap '' XFSZ && ulimit -f {blocks} && exec \"$@\"");
+    let ended = Command::new("sh")
+        .env_clear()
+        .args(["-c", &script, "sh", BINARY])
+        .args(arguments)
+        .output()
+        .unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_73_wherever_it_is_met() {
+    let folder = tempfile::tempdir().unwrap();
+    for (blocks, named) in [(0, "master.key"), (64, "tidings.db")] {
+        let data = folder.path().join(named);
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        let (status, said) = without_room(blocks, &serve);
+        assert!(status == Some(73) && said.contains(named), "{status:?} {said}");
+    }
+    let server = used().await;
+    let (data, to) = (server.data().to_str().unwrap(), folder.path().join("backup.db"));
+    let (status, said) = without_room(64, &["backup", "--data", data, "--to", to.to_str().unwrap()]);
+    assert!(status == Some(73) && !to.exists(), "{status:?} {said}");
+}
+
+#[test]
+fn a_file_that_is_named_and_cannot_be_read_is_66_whoever_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let missing = missing.to_str().unwrap();
+    for flag in ["--config", "--egress-ca-file"] {
+        let (status, said) = refused(folder.path(), &[], &[flag, missing]);
+        assert!(status == Some(66) && said.contains(missing), "{said}");
+    }
+    for variable in ["TIDINGS_CONFIG", "TIDINGS_EGRESS_CA_FILE"] {
+        let (status, said) = refused(folder.path(), &[(variable, missing)], &[]);
+        assert!(status == Some(66) && said.contains(missing), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_does_not_hold_what_it_should_is_78_whoever_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "neither settings nor certificates").unwrap();
+    let file = file.to_str().unwrap();
+    for flag in ["--config", "--egress-ca-file"] {
+        let (status, said) = refused(folder.path(), &[], &[flag, file]);
+        assert!(status == Some(78) && said.contains(file), "{said}");
+    }
+    let (status, said) = refused(folder.path(), &[("TIDINGS_EGRESS_CA_FILE", file)], &[]);
+    assert!(status == Some(78) && said.contains("TIDINGS_EGRESS_CA_FILE: "), "{said}");
 }
 
 #[test]

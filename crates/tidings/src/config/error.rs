@@ -49,10 +49,10 @@ pub(crate) enum ConfigError {
     /// What the first start of a data folder is given does not fit together.
     #[error(transparent)]
     Bootstrap(#[from] Problem),
-    /// A variable or a key of the file has a value that it cannot have.
+    /// A variable or a key of the file has a value that it cannot have, or a file that anything names does not hold what it should.
     #[error("{origin}: {reason}")]
     Value {
-        /// The variable, or the file and its key.
+        /// The variable, the file and its key, or the flag.
         origin: String,
         /// What is wrong and what would be right.
         reason: String,
@@ -62,15 +62,28 @@ pub(crate) enum ConfigError {
 impl ConfigError {
     /// That a setting has a value from there that it cannot have: named by what has to be changed.
     pub(crate) fn of(facts: &Facts, source: &Source, reason: String) -> Self {
+        match (source, facts.flag()) {
+            (Source::Flag, Some(flag)) => Self::Flag {
+                flag: format!("--{flag}"),
+                reason,
+            },
+            _ => Self::of_file(facts, source, reason),
+        }
+    }
+
+    /// That the file which a setting names does not hold what it should: the file is wrong then, whoever names it.
+    pub(crate) fn of_file(facts: &Facts, source: &Source, reason: String) -> Self {
         let origin = match (source, facts.flag()) {
-            (Source::Flag, Some(flag)) => {
-                let flag = format!("--{flag}");
-                return Self::Flag { flag, reason };
-            }
+            (Source::Flag, Some(flag)) => format!("--{flag}"),
             (Source::File(path), _) => format!("{}: {}", path.display(), facts.key),
             _ => facts.variable(),
         };
         Self::Value { origin, reason }
+    }
+
+    /// Whether a file cannot be read, whoever names it.
+    pub(crate) const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
     }
 
     /// Whether the command line is at fault rather than what was set up before.

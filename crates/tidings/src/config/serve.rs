@@ -90,7 +90,7 @@ fn roots(layers: &Layers) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
         return Ok(Vec::new());
     };
     let facts = settings::EGRESS_CA_FILE.facts();
-    let wrong = |reason| ConfigError::of(facts, &layers.find(facts).source, reason);
+    let wrong = |reason| ConfigError::of_file(facts, &layers.find(facts).source, reason);
     let read = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(roots) if roots.is_empty() => Err(wrong(format!("{} holds no certificate in PEM form", path.display()))),

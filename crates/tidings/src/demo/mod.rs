@@ -14,6 +14,7 @@ use tidings_signing::Secret;
 
 use self::table::{Row, Table};
 use crate::config::ServeConfig;
+use crate::data_folder::DataFolderError;
 use crate::failure::Outcome;
 use crate::node::Node;
 use crate::output::say;
@@ -49,7 +50,10 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
     let folder = tempfile::Builder::new()
         .prefix("tidings-demo-")
         .tempdir()
-        .context("cannot make a data folder for the demo")?;
+        .map_err(|source| DataFolderError::Unusable {
+            path: std::env::temp_dir(),
+            source,
+        })?;
     let config = ServeConfig::for_demo(folder.path(), args.listen);
     let clock = SystemClock::new();
     let node = Node::start(&config).await?;
