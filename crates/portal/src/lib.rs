@@ -20,6 +20,7 @@ mod limits;
 mod markup;
 mod pages;
 mod paging;
+mod query;
 mod router;
 mod schedule;
 mod session;

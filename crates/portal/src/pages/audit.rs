@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use tidings_model::EnvironmentId;
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
 use crate::paging::Paging;
+use crate::query::Query;
 use crate::session::SignedIn;
 use crate::shell::{Around, EnvironmentLink, Section, Shell};
 use crate::state::Portal;

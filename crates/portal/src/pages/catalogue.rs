@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::form::{Faults, Form};
 use crate::icon::Icon;
 use crate::json;
 use crate::markup::Markup;
+use crate::query::Query;
 use crate::session::{InEnvironment, Within};
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

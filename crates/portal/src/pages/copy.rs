@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use tidings_model::{Environment, EnvironmentId, Origin, Settings};
 use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
+use crate::query::Query;
 use crate::schedule;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};

@@ -5,7 +5,7 @@ mod rows;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tidings_app::jobs::RESEND_MAX;
@@ -20,6 +20,7 @@ use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
 use crate::paging::Paging;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

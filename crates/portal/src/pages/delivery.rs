@@ -6,7 +6,7 @@ mod rule;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -23,6 +23,7 @@ use crate::form::Form;
 use crate::icon::Icon;
 use crate::json;
 use crate::markup::Markup;
+use crate::query::Query;
 use crate::session::{InEnvironment, Within};
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use crate::chart::{self, Bar, Legend};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
 use crate::markup::Markup;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

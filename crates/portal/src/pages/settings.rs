@@ -4,7 +4,7 @@ mod edit;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use crate::fault::{PageFault, show};
 use crate::flash;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
+use crate::query::Query;
 use crate::schedule::{self, Step};
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +16,7 @@ use url::{Position, Url};
 
 use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
+use crate::query::Query;
 use crate::session::{self, SignedIn, same_origin};
 use crate::shell::Bare;
 use crate::state::Portal;

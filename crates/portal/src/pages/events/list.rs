@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use futures::future::try_join_all;
@@ -17,6 +17,7 @@ use crate::form::Faults;
 use crate::icon::Icon;
 use crate::pages::editor::{self, Group};
 use crate::paging::Paging;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use crate::json;
 use crate::limits::ROWS;
 use crate::markup::Markup;
 use crate::pages::deliveries::{self, Row};
+use crate::query::Query;
 use crate::session::{InEnvironment, Within};
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

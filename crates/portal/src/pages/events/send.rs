@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::flash;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
 use crate::pages::editor::{self, Group, WrongLine};
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

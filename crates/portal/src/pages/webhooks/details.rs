@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -13,6 +13,7 @@ use crate::fault::{PageFault, show};
 use crate::flash;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
@@ -40,10 +41,15 @@ struct DetailsPage {
     http_allowed: bool,
 }
 
-async fn ask(State(portal): State<Portal>, here: InEnvironment, RawQuery(query): RawQuery, around: Around) -> Result<Response, PageFault> {
+async fn ask(
+    State(portal): State<Portal>,
+    here: InEnvironment,
+    Query(Chosen { event_keys }): Query<Chosen>,
+    around: Around,
+) -> Result<Response, PageFault> {
     events::may_add(&here.visit)?;
     let event_types = portal.app.event_types(&here.caller)?;
-    let event_keys = picker::tidied(&Chosen::of(query.as_deref()).event_keys, &event_types);
+    let event_keys = picker::tidied(&event_keys, &event_types);
     if event_keys.is_empty() {
         return events::page(&portal, &here, around, &[], true).await;
     }

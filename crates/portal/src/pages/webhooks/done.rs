@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use super::reach::{self, Part};
 use super::receivers::{Language, Scheme};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
+use crate::query::Query;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
 use crate::words;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use tidings_app::{Code, Problem, Visit};
 use super::picker::{self, Picker};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
@@ -27,11 +28,6 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Those in a query; none when it cannot be read.
-    pub(super) fn of(query: Option<&str>) -> Self {
-        serde_html_form::from_str(query.unwrap_or_default()).unwrap_or_default()
-    }
-
     /// The query that names them.
     pub(super) fn query(event_keys: &[String]) -> String {
         let pairs: Vec<_> = event_keys.iter().map(|key| ("eventKeys", key)).collect();
@@ -51,10 +47,10 @@ struct EventsPage {
 async fn choose(
     State(portal): State<Portal>,
     here: InEnvironment,
-    RawQuery(query): RawQuery,
+    Query(Chosen { event_keys }): Query<Chosen>,
     around: Around,
 ) -> Result<Response, PageFault> {
-    page(&portal, &here, around, &Chosen::of(query.as_deref()).event_keys, false).await
+    page(&portal, &here, around, &event_keys, false).await
 }
 
 /// Whether somebody can get to the end of the steps: whoever cannot is not led along them.

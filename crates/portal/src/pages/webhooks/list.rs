@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::traffic::{self, Traffic};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
 use crate::paging::Paging;
+use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use super::traffic::{self, Traffic};
 use crate::fault::{PageFault, show};
 use crate::icon::Icon;
 use crate::paging::Paging;
+use crate::query::Query;
 use crate::shell::{Around, Shell};
 use crate::state::Portal;
 use crate::words;

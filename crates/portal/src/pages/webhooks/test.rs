@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
 use crate::pages::editor::{self, Group, WrongLine};
+use crate::query::Query;
 use crate::shell::{Around, Shell};
 use crate::state::Portal;
 use crate::timings;
