@@ -68,13 +68,13 @@ export const UNLINKED_QUERIES = {
 export const CHANGES = {
   '/signout': { own: true },
   '/account/password': { own: true, fields: { old: 'not the password', new: 'made by hand', again: 'made by hand' } },
-  '/account/sessions/end': { own: true, fields: { id: '{session}' } },
-  '/account/sessions/end-others': { own: true },
+  '/account/end-session': { own: true, fields: { id: '{session}' } },
+  '/account/end-other-sessions': { own: true },
   '/people': { fields: { email: 'made.by.hand@example.test', role: 'owner' } },
   '/people/role': { fields: { email: '{person}', role: 'owner' } },
   '/people/link': { fields: { email: '{person}' } },
   '/people/remove': { fields: { email: '{person}' } },
-  '/people/sessions/end': { fields: { id: '{session}' }, refusal: 404 },
+  '/people/end-session': { fields: { id: '{session}' }, refusal: 404 },
   '/environments': { fields: { name: 'Made by hand' } },
   '/environments/{environment}/settings': {
     fields: {

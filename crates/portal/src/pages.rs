@@ -58,7 +58,7 @@ async fn nowhere(SignedIn(_): SignedIn, uri: Uri) -> PageFault {
     Problem::new(Code::NotFound, format!("there is no page at {path}")).into()
 }
 
-/// An address that only takes forms, opened as a page, as when somebody loads it again: they get the page that has the form.
+/// An address that only takes forms, opened as a page, as when somebody loads it again: they get the page that it is one step below.
 async fn only_sent(method: Method, uri: Uri) -> Response {
     let page = uri.path().rsplit_once('/').map_or("", |(page, _)| page);
     match method {

@@ -28,7 +28,7 @@ describe('roles', () => {
     const owners = await portal.signedIn();
     await owners.goto('/people');
     const ownersRow = owners.getByRole('row').filter({ hasText: portal.server.owner.email });
-    ids.session = await ownersRow.locator('form[action$="/sessions/end"] input[name="id"]').first().inputValue();
+    ids.session = await ownersRow.locator('form[action$="/end-session"] input[name="id"]').first().inputValue();
     ids.job = await resendMany(owners, `${portal.base}/deliveries?status=delivered&eventKey=${ids.key}`);
     ids.person = viewer.email;
     ids.credential = portal.server.clientId;
@@ -82,10 +82,10 @@ describe('roles', () => {
     const sessions = async () => {
       const owners = await portal.signedIn();
       await owners.goto('/people');
-      return owners.locator('form[action$="/sessions/end"] input[name="id"]').evaluateAll((all) => all.map(({ value }) => value));
+      return owners.locator('form[action$="/end-session"] input[name="id"]').evaluateAll((all) => all.map(({ value }) => value));
     };
     assert.ok((await sessions()).includes(ids.session));
-    for (const row of ['/people/sessions/end', '/account/sessions/end']) assert.equal((await send(page, row, csrf)).status(), 404, row);
+    for (const row of ['/people/end-session', '/account/end-session']) assert.equal((await send(page, row, csrf)).status(), 404, row);
     assert.ok((await sessions()).includes(ids.session), 'it goes on');
   });
 

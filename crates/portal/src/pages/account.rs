@@ -21,8 +21,8 @@ pub(super) fn routes() -> Router<Portal> {
     Router::new()
         .route("/account", get(look))
         .route("/account/password", post(change_password))
-        .route("/account/sessions/end", post(end_session))
-        .route("/account/sessions/end-others", post(end_others))
+        .route("/account/end-session", post(end_session))
+        .route("/account/end-other-sessions", post(end_others))
 }
 
 #[derive(Template)]
@@ -45,7 +45,7 @@ async fn page(portal: &Portal, visit: &Visit, around: Around, faults: Faults) ->
     let page = AccountPage {
         shell: shell.crumb("Your account", "/account"),
         sessions,
-        sessions_action: "/account/sessions/end",
+        sessions_action: "/account/end-session",
         faults,
     };
     show(&page, status)

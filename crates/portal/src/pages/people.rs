@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Portal> {
         .route("/people/role", post(change_role))
         .route("/people/link", post(make_link))
         .route("/people/remove", post(remove))
-        .route("/people/sessions/end", post(end_session))
+        .route("/people/end-session", post(end_session))
 }
 
 /// What a role lets a person do.
@@ -92,7 +92,7 @@ async fn page(
         shell: shell.crumb("People", "/people"),
         people,
         sessions,
-        sessions_action: "/people/sessions/end",
+        sessions_action: "/people/end-session",
         email,
         role,
         faults,
