@@ -80,7 +80,8 @@ impl Visit {
         matches!(self.role, PersonRole::Owner | PersonRole::Admin)
     }
 
-    pub(crate) fn can_see_audit(&self) -> Result<(), Problem> {
+    /// Refuses whoever may not see who changed what.
+    pub fn can_see_audit(&self) -> Result<(), Problem> {
         if self.may_see_audit() {
             return Ok(());
         }

@@ -41,6 +41,15 @@ impl Wishes {
         }
     }
 
+    /// Where a page of a list begins.
+    pub(crate) fn before<T: FromStr>(&mut self, text: &str) -> Option<T> {
+        if text.is_empty() {
+            return None;
+        }
+        let unreadable = || self.unreadable("before", &format_args!("'{text}' is nowhere in this list"));
+        text.parse().ok().or_else(unreadable)
+    }
+
     /// What could not be read, if anything.
     pub(crate) fn end(self) -> Result<(), Problem> {
         if self.0.is_empty() {
@@ -55,6 +64,32 @@ impl Wishes {
             message: message.to_string(),
         });
         None
+    }
+}
+
+/// A time as a browser's field takes it, which knows no zone: in UTC. Nothing of what is no time.
+pub(crate) fn field(text: &str) -> String {
+    let text = text.trim();
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Offset::UTC.to_datetime(at).to_string(),
+        Err(_) if text.parse::<DateTime>().is_ok() => text.to_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// What people call a field that an address names.
+pub(crate) fn label(field: &str) -> &str {
+    match field {
+        "status" | "state" => "Status",
+        "eventKey" => "Event",
+        "webhook" => "Webhook",
+        "event" => "Event id",
+        "tenant" => "Tenant",
+        "from" => "From",
+        "until" => "Until",
+        "environment" => "Where",
+        "before" => "Page",
+        other => other,
     }
 }
 
@@ -81,12 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn a_field_shows_the_time_that_is_looked_for() {
+        assert_eq!(field("2026-01-31T12:00"), "2026-01-31T12:00");
+        assert_eq!(field("2026-01-31T13:00:00+01:00"), "2026-01-31T12:00:00");
+        assert_eq!(field("soon"), "");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_at_its_field() {
         let mut wishes = Wishes::default();
         assert_eq!(wishes.time("until", "soon"), None);
         assert_eq!(wishes.read::<EventId>("event", "evt_1"), None);
+        assert_eq!(wishes.before::<EventId>("evt_2"), None);
         let problem = wishes.end().unwrap_err();
         let fields: Vec<_> = problem.fields.iter().map(|field| field.field.as_str()).collect();
-        assert_eq!(fields, ["until", "event"]);
+        assert_eq!(fields, ["until", "event", "before"]);
     }
 }

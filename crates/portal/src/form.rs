@@ -109,6 +109,19 @@ impl Faults {
         (!words.is_empty()).then(|| words.join("; "))
     }
 
+    /// What is wrong, line by line: the field, when it is about one, and the words.
+    pub(crate) fn lines(&self) -> Vec<(Option<&str>, &str)> {
+        match &self.0 {
+            None => Vec::new(),
+            Some(problem) if problem.fields.is_empty() => vec![(None, problem.detail.as_str())],
+            Some(problem) => problem
+                .fields
+                .iter()
+                .map(|fault| (Some(fault.field.as_str()), fault.message.as_str()))
+                .collect(),
+        }
+    }
+
     /// The status to answer with.
     pub(crate) fn status(&self) -> u16 {
         self.0.as_ref().map_or(200, |problem| problem.code.status())

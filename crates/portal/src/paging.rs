@@ -1,13 +1,52 @@
 //! Walking through a list a page at a time: `templates/pages.html` shows the ways from one page to the others.
 
 use std::fmt::Display;
-use std::str::FromStr;
 
-use tidings_app::Page;
+use serde::Serialize;
 use tidings_app::look::Stopped;
+use tidings_app::{Page, Problem};
 use tidings_model::EventId;
 
+use crate::form::Faults;
 use crate::limits::ROWS;
+
+/// Where a list is, what it is narrowed to, and where the page begins that is shown.
+pub(crate) struct Place<'a> {
+    path: &'a str,
+    query: String,
+    before: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// `asked` is what the address asks for, but for where the page begins.
+    pub(crate) fn of(path: &'a str, asked: &impl Serialize, before: &'a str) -> Self {
+        Self {
+            path,
+            query: query(asked),
+            before,
+        }
+    }
+
+    /// The address of this page.
+    pub(crate) fn own(&self) -> String {
+        self.after(self.before)
+    }
+
+    /// The address of the page that begins after an id, or of the first after none.
+    fn after(&self, id: &str) -> String {
+        let begins = if id.is_empty() { String::new() } else { query(&[("before", id)]) };
+        let parts: Vec<_> = [self.query.as_str(), &begins].into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() {
+            return self.path.to_owned();
+        }
+        format!("{}?{}", self.path, parts.join("&"))
+    }
+}
+
+/// As addresses say it.
+pub(crate) fn query(asked: &impl Serialize) -> String {
+    serde_html_form::to_string(asked).unwrap_or_default()
+}
 
 /// The addresses of the other pages.
 #[derive(Default)]
@@ -21,28 +60,28 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// The page that an address asks for, and one row more, which tells whether there is another. What cannot be read is the first page.
-    pub(crate) fn wanted<C: FromStr>(before: &str) -> Page<C> {
+    /// The page that begins there, and one row more, which tells whether there is another.
+    pub(crate) fn wanted<C>(before: Option<C>) -> Page<C> {
         Page {
-            before: before.parse().ok(),
+            before,
             ..Page::first(ROWS + 1)
         }
     }
 
-    /// Takes the row too many away again. `address` gives the address of the page that begins after an id, or of the first after none.
-    pub(crate) fn of<T, I: Display>(rows: &mut Vec<T>, before: &str, id: impl Fn(&T) -> I, address: impl Fn(&str) -> String) -> Self {
+    /// Takes the row too many away again.
+    pub(crate) fn of<T, I: Display>(rows: &mut Vec<T>, place: &Place<'_>, id: impl Fn(&T) -> I) -> Self {
         let more = rows.len() > ROWS;
         rows.truncate(ROWS);
         Self {
-            newest: (!before.is_empty()).then(|| address("")),
-            older: rows.last().filter(|_| more).map(|last| address(&id(last).to_string())),
+            newest: (!place.before.is_empty()).then(|| place.after("")),
+            older: rows.last().filter(|_| more).map(|last| place.after(&id(last).to_string())),
             further: None,
         }
     }
 
     /// The same, of a look that may have stopped before it was through.
-    pub(crate) fn going_on(mut self, stopped: Option<Stopped>, address: impl Fn(EventId) -> String) -> Self {
-        self.further = stopped.map(|stopped| (address(stopped.at), stopped.after));
+    pub(crate) fn going_on<I: Display>(mut self, stopped: Option<Stopped>, place: &Place<'_>, id: impl Fn(EventId) -> I) -> Self {
+        self.further = stopped.map(|stopped| (place.after(&id(stopped.at).to_string()), stopped.after));
         self
     }
 
@@ -52,13 +91,32 @@ impl Paging {
     }
 }
 
+/// A page of a list, or why nothing was looked for.
+pub(crate) struct Listed<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) paging: Paging,
+    pub(crate) faults: Faults,
+}
+
+impl<T> Listed<T> {
+    /// A refusal that people can do something about is shown in the place of the rows; any other is given back.
+    pub(crate) fn of(found: Result<(Vec<T>, Paging), Problem>) -> Result<Self, Problem> {
+        let (found, faults) = match found {
+            Ok(found) => (found, Faults::NONE),
+            Err(problem) => ((Vec::new(), Paging::default()), Faults::of(problem)?),
+        };
+        let (rows, paging) = found;
+        Ok(Self { rows, paging, faults })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn paging(rows: usize, before: &str) -> (usize, Option<String>, Option<String>) {
         let mut rows: Vec<_> = (0..rows).collect();
-        let paging = Paging::of(&mut rows, before, |row| *row, |before| format!("?before={before}"));
+        let paging = Paging::of(&mut rows, &Place::of("/list", &[("q", "a b")], before), |row| *row);
         (rows.len(), paging.newest, paging.older)
     }
 
@@ -66,7 +124,14 @@ mod tests {
     fn a_row_more_than_a_page_leads_to_the_page_after_it() {
         assert_eq!(paging(ROWS, ""), (ROWS, None, None));
         let last = ROWS - 1;
-        assert_eq!(paging(ROWS + 1, ""), (ROWS, None, Some(format!("?before={last}"))));
-        assert_eq!(paging(1, "9"), (1, Some("?before=".to_owned()), None));
+        assert_eq!(paging(ROWS + 1, ""), (ROWS, None, Some(format!("/list?q=a+b&before={last}"))));
+        assert_eq!(paging(1, "9"), (1, Some("/list?q=a+b".to_owned()), None));
+    }
+
+    #[test]
+    fn an_address_says_only_what_is_asked_for() {
+        let nothing: [(&str, &str); 0] = [];
+        assert_eq!(Place::of("/list", &nothing, "").own(), "/list");
+        assert_eq!(Place::of("/list", &nothing, "7").own(), "/list?before=7");
     }
 }

@@ -9,6 +9,21 @@ import { furnish } from '../furniture.mjs';
 import { portalForThisSuite } from '../portal.mjs';
 import { resendMany } from '../steps.mjs';
 
+/** What a list cannot be narrowed to, by the label of what is wrong with it. */
+const UNREADABLE = [
+  ['/environments/{environment}/deliveries?status=broken', 'Status'],
+  ['/environments/{environment}/deliveries?before=dlv_nowhere', 'Page'],
+  ['/environments/{environment}/events?from=soon', 'From'],
+  ['/environments/{environment}/events?before=evt_nowhere', 'Page'],
+  ['/environments/{environment}/webhooks?state=odd', 'Status'],
+  ['/environments/{environment}/webhooks?before=wh_nowhere', 'Page'],
+  ['/environments/{environment}/webhooks/{webhook}?status=broken', 'Status'],
+  ['/environments/{environment}/webhooks/{webhook}?eventKey=two+words', 'Event'],
+  ['/environments/{environment}/webhooks/{webhook}?before=dlv_nowhere', 'Page'],
+  ['/audit?environment=nowhere', 'Where'],
+  ['/audit?before=long+ago', 'Page'],
+];
+
 describe('an address', () => {
   const portal = portalForThisSuite();
   let ids;
@@ -18,6 +33,21 @@ describe('an address', () => {
     const page = await portal.signedIn();
     ids.job = await resendMany(page, `${portal.base}/deliveries?status=delivered&eventKey=${ids.key}`);
   });
+
+  for (const [address, label] of UNREADABLE) {
+    it(`that asks for what cannot be read is told so, and shows nothing instead of everything: ${address}`, async () => {
+      const page = await portal.signedIn();
+      const answer = await page.goto(addressOf(address, ids));
+      assert.equal(answer.status(), 422);
+      const results = page.locator('#results');
+      assert.match(await results.getByRole('alert').innerText(), new RegExp(`^${label}: `));
+      await results.getByText('Nothing was looked for.').waitFor();
+      assert.equal(await results.getByRole('row').count(), 0);
+      await assertAccessible(page);
+      await results.getByRole('link', { name: /^Show (all|everything)$/ }).click();
+      await results.getByRole('row').first().waitFor();
+    });
+  }
 
   it('that says a thing twice is refused on a page, with a way on', async () => {
     const page = await portal.signedIn();

@@ -6,20 +6,24 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tidings_app::{AuditFilter, AuditRecord};
+use tidings_app::{AuditFilter, AuditRecord, Page, Problem, Visit};
 use tidings_model::EnvironmentId;
 
 use crate::fault::{PageFault, show};
+use crate::filter::{self, Wishes};
+use crate::form::Faults;
 use crate::icon::Icon;
-use crate::paging::Paging;
+use crate::paging::{Listed, Paging, Place};
 use crate::query::Query;
 use crate::session::SignedIn;
 use crate::shell::{Around, EnvironmentLink, Section, Shell};
 use crate::state::Portal;
 
 pub(super) fn routes() -> Router<Portal> {
-    Router::new().route("/audit", get(list))
+    Router::new().route(PATH, get(list))
 }
+
+const PATH: &str = "/audit";
 
 /// The groups of actions, as they begin and as people say them.
 const GROUPS: [(&str, &str); 8] = [
@@ -43,15 +47,18 @@ struct Filters {
     actor: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     action: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// The page begins after that entry.
+    #[serde(skip_serializing)]
     before: String,
 }
 
 impl Filters {
-    fn filter(&self) -> AuditFilter {
+    /// What to look for, and which page of it.
+    fn wishes(&self) -> Result<(AuditFilter, Page<u64>), Problem> {
         let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-        AuditFilter {
-            environment: self.environment.parse().ok(),
+        let mut wishes = Wishes::default();
+        let filter = AuditFilter {
+            environment: wishes.read("environment", &self.environment),
             // A person may be called by their address alone.
             actor: given(&self.actor).map(|actor| {
                 if actor.contains('@') && !actor.contains(' ') {
@@ -61,21 +68,10 @@ impl Filters {
                 }
             }),
             action: given(&self.action),
-        }
-    }
-
-    /// The same filters on the page that begins after an entry.
-    fn page(&self, before: &str) -> Self {
-        Self {
-            before: before.to_owned(),
-            ..self.clone()
-        }
-    }
-
-    /// The address with these filters.
-    fn address(&self) -> String {
-        let query = serde_html_form::to_string(self).unwrap_or_default();
-        format!("/audit?{query}")
+        };
+        let page = Paging::wanted(wishes.before(&self.before));
+        wishes.end()?;
+        Ok((filter, page))
     }
 }
 
@@ -95,6 +91,7 @@ struct Row {
 struct AuditPage {
     shell: Shell,
     filters: Filters,
+    faults: Faults,
     rows: Vec<Row>,
     paging: Paging,
 }
@@ -105,34 +102,39 @@ async fn list(
     around: Around,
     Query(filters): Query<Filters>,
 ) -> Result<Response, PageFault> {
-    let mut records = portal.app.audit(&visit, filters.filter(), Paging::wanted(&filters.before)).await?;
-    let paging = Paging::of(
-        &mut records,
-        &filters.before,
-        |record| record.number,
-        |before| filters.page(before).address(),
-    );
+    let found = found(&portal, &visit, &filters).await;
+    let Listed { rows, paging, faults } = Listed::of(found)?;
     let shell = around.global(&portal, &visit, Section::Audit, "Audit log").await?;
     let page = AuditPage {
-        rows: records.into_iter().map(|record| row(record, &shell, &filters)).collect(),
-        shell: shell.crumb("Audit log", "/audit"),
+        rows: rows.into_iter().map(|record| row(record, &shell, &filters)).collect(),
+        shell: shell.crumb("Audit log", PATH),
         paging,
         filters,
+        faults,
     };
-    show(&page, 200)
+    let status = page.faults.status();
+    show(&page, status)
+}
+
+async fn found(portal: &Portal, visit: &Visit, filters: &Filters) -> Result<(Vec<AuditRecord>, Paging), Problem> {
+    visit.can_see_audit()?;
+    let (filter, page) = filters.wishes()?;
+    let mut records = portal.app.audit(visit, filter, page).await?;
+    let place = Place::of(PATH, filters, &filters.before);
+    let paging = Paging::of(&mut records, &place, |record| record.number);
+    Ok((records, paging))
 }
 
 fn row(record: AuditRecord, shell: &Shell, filters: &Filters) -> Row {
     let is_here = |id: EnvironmentId| shell.environments.iter().find(|link| link.id == id).cloned();
     let by_actor = Filters {
         actor: record.entry.actor.clone(),
-        before: String::new(),
         ..filters.clone()
     };
     Row {
         action: record.entry.action.replace(['.', '-'], " "),
         environment: record.entry.environment.and_then(is_here),
-        by_actor: by_actor.address(),
+        by_actor: Place::of(PATH, &by_actor, "").own(),
         record,
     }
 }

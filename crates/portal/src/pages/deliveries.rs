@@ -9,17 +9,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tidings_app::jobs::RESEND_MAX;
-use tidings_app::{Caller, Page, Problem, WebhookFilter};
+use tidings_app::{Caller, DeliveryFilter, Page, Problem, WebhookFilter};
 use tidings_model::limits::PAGE_ROWS_MAX;
-use tidings_model::{DeliveryId, WebhookId};
+use tidings_model::{Delivery, DeliveryId, WebhookId};
 
 use self::asked::Asked;
 pub(super) use self::rows::{Row, rows};
 use super::editor::{self, Group};
 use crate::fault::{PageFault, show};
+use crate::filter;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
-use crate::paging::Paging;
+use crate::paging::{Listed, Paging, Place};
 use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
@@ -48,6 +49,8 @@ struct ListPage {
     choices: Vec<Choice>,
     rows: Vec<Row>,
     paging: Paging,
+    /// This page, for a live one to load itself anew.
+    here: String,
 }
 
 impl ListPage {
@@ -78,12 +81,11 @@ async fn list(
         .within(&portal, &here.visit, &here.caller, Section::Deliveries, "Deliveries")
         .await?;
     let own = shell.path.clone();
-    let (rows, paging, faults) = match found(&portal, &here.caller, &asked, &own).await {
-        Ok((rows, paging)) => (rows, paging, Faults::NONE),
-        Err(problem) => (Vec::new(), Paging::default(), Faults::of(problem)?),
-    };
+    let place = Place::of(&own, &asked, &asked.before);
+    let Listed { rows, paging, faults } = Listed::of(found(&portal, &here.caller, &asked, &place).await)?;
     let page = ListPage {
-        shell: shell.crumb("Deliveries", own),
+        here: place.own(),
+        shell: shell.crumb("Deliveries", &own),
         groups: editor::grouped(portal.app.event_types(&here.caller)?),
         choices: choices(&portal, &here.caller, &asked).await?,
         rows,
@@ -95,16 +97,24 @@ async fn list(
     show(&page, status)
 }
 
-async fn found(portal: &Portal, caller: &Caller, asked: &Asked, own: &str) -> Result<(Vec<Row>, Paging), Problem> {
-    let filter = asked.filter(caller.environment())?;
-    let mut found = portal
-        .app
-        .look_for_deliveries(caller, filter, Paging::wanted(&asked.before))
-        .await?;
-    let address = |before: &str| format!("{own}?{}", asked.query(before));
-    let paging = Paging::of(&mut found.rows, &asked.before, |row| row.id, address);
-    let paging = paging.going_on(found.stopped, |event| address(&DeliveryId { event, ordinal: 0 }.to_string()));
-    Ok((rows::named(portal, caller, found.rows).await?, paging))
+async fn found(portal: &Portal, caller: &Caller, asked: &Asked, place: &Place<'_>) -> Result<(Vec<Row>, Paging), Problem> {
+    let (filter, page) = asked.wishes(caller.environment())?;
+    let (deliveries, paging) = look(portal, caller, filter, page, place).await?;
+    Ok((rows::named(portal, caller, deliveries).await?, paging))
+}
+
+/// A page of deliveries, as far as one look goes.
+pub(super) async fn look(
+    portal: &Portal,
+    caller: &Caller,
+    filter: DeliveryFilter,
+    page: Page<DeliveryId>,
+    place: &Place<'_>,
+) -> Result<(Vec<Delivery>, Paging), Problem> {
+    let mut found = portal.app.look_for_deliveries(caller, filter, page).await?;
+    let paging = Paging::of(&mut found.rows, place, |row| row.id);
+    let paging = paging.going_on(found.stopped, place, |event| DeliveryId { event, ordinal: 0 });
+    Ok((found.rows, paging))
 }
 
 /// The newest webhooks, and the one that is asked for.
@@ -136,6 +146,7 @@ async fn choices(portal: &Portal, caller: &Caller, asked: &Asked) -> Result<Vec<
 async fn resend(State(portal): State<Portal>, here: InEnvironment, Query(asked): Query<Asked>, form: Form) -> Result<Response, PageFault> {
     let _: serde::de::IgnoredAny = form.of(&here.visit)?;
     let environment = here.caller.environment();
-    let job = portal.app.resend_many(&here.caller, asked.filter(environment)?).await?;
+    let (filter, _) = asked.wishes(environment)?;
+    let job = portal.app.resend_many(&here.caller, filter).await?;
     Ok(Redirect::to(&format!("/environments/{environment}/jobs/{}", job.id)).into_response())
 }

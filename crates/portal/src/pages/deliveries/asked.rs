@@ -1,10 +1,11 @@
 //! Which deliveries an address asks for.
 
 use serde::{Deserialize, Serialize};
-use tidings_app::{DeliveryFilter, Problem};
-use tidings_model::EnvironmentId;
+use tidings_app::{DeliveryFilter, Page, Problem};
+use tidings_model::{DeliveryId, EnvironmentId};
 
 use crate::filter::Wishes;
+use crate::paging::{self, Paging};
 
 /// What the address asks for; an empty text is no wish.
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -31,16 +32,16 @@ pub(super) struct Asked {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) live: String,
     /// The page begins after that delivery.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing)]
     pub(super) before: String,
 }
 
 impl Asked {
-    /// What to look for.
+    /// What to look for, and which page of it.
     ///
     /// # Errors
     /// The fields that cannot be read: a filter that was ignored would show, or resend, more than was asked for.
-    pub(super) fn filter(&self, environment: EnvironmentId) -> Result<DeliveryFilter, Problem> {
+    pub(super) fn wishes(&self, environment: EnvironmentId) -> Result<(DeliveryFilter, Page<DeliveryId>), Problem> {
         let mut wishes = Wishes::default();
         let filter = DeliveryFilter {
             status: wishes.read("status", &self.status),
@@ -52,40 +53,25 @@ impl Asked {
             until: wishes.time("until", &self.until),
             ..DeliveryFilter::of(environment)
         };
+        let page = Paging::wanted(wishes.before(&self.before));
         wishes.end()?;
-        Ok(filter)
-    }
-
-    /// The query of the page that begins after a delivery.
-    pub(super) fn query(&self, before: &str) -> String {
-        let there = Self {
-            before: before.to_owned(),
-            ..self.clone()
-        };
-        serde_html_form::to_string(there).unwrap_or_default()
-    }
-
-    /// The query of this page.
-    pub(super) fn own_query(&self) -> String {
-        self.query(&self.before)
+        Ok((filter, page))
     }
 
     /// The query without what is only about looking.
     pub(super) fn filter_query(&self) -> String {
-        let there = Self {
+        paging::query(&Self {
             live: String::new(),
             ..self.clone()
-        };
-        there.query("")
+        })
     }
 
     /// The query without the event.
     pub(super) fn query_of_all_events(&self) -> String {
-        let there = Self {
+        paging::query(&Self {
             event: String::new(),
             ..self.clone()
-        };
-        there.query("")
+        })
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -112,11 +98,12 @@ mod tests {
         let asked = Asked {
             status: "broken".to_owned(),
             webhook: "wh_1".to_owned(),
+            before: "dlv_1".to_owned(),
             ..Asked::default()
         };
-        let problem = asked.filter(EnvironmentId::from_chance([1; 16])).unwrap_err();
+        let problem = asked.wishes(EnvironmentId::from_chance([1; 16])).unwrap_err();
         let fields: Vec<_> = problem.fields.iter().map(|field| field.field.as_str()).collect();
-        assert_eq!(fields, ["status", "webhook"]);
+        assert_eq!(fields, ["status", "webhook", "before"]);
     }
 
     #[test]
@@ -127,7 +114,7 @@ mod tests {
             ..Asked::default()
         };
         assert!(!asked.is_narrowed());
-        assert_eq!(asked.own_query(), "live=1&before=dlv_1");
+        assert_eq!(paging::query(&asked), "live=1");
         let narrowed = Asked {
             status: "exhausted".to_owned(),
             ..asked

@@ -7,16 +7,16 @@ use axum::response::Response;
 use axum::routing::get;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use tidings_app::{Caller, EventFilter, Problem};
-use tidings_model::{EnvironmentId, Event};
+use tidings_app::{Caller, EventFilter, Page, Problem};
+use tidings_model::{EnvironmentId, Event, EventId};
 
 use super::standing::{self, Standing};
 use crate::fault::{PageFault, show};
-use crate::filter::Wishes;
+use crate::filter::{self, Wishes};
 use crate::form::Faults;
 use crate::icon::Icon;
 use crate::pages::editor::{self, Group};
-use crate::paging::Paging;
+use crate::paging::{Listed, Paging, Place};
 use crate::query::Query;
 use crate::session::InEnvironment;
 use crate::shell::{Around, Section, Shell};
@@ -44,12 +44,13 @@ struct Asked {
     #[serde(skip_serializing_if = "String::is_empty")]
     live: String,
     /// The page begins after that event.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing)]
     before: String,
 }
 
 impl Asked {
-    fn filter(&self, environment: EnvironmentId) -> Result<EventFilter, Problem> {
+    /// What to look for, and which page of it.
+    fn wishes(&self, environment: EnvironmentId) -> Result<(EventFilter, Page<EventId>), Problem> {
         let mut wishes = Wishes::default();
         let filter = EventFilter {
             key: wishes.read("eventKey", &self.event_key),
@@ -58,20 +59,9 @@ impl Asked {
             until: wishes.time("until", &self.until),
             ..EventFilter::of(environment)
         };
+        let page = Paging::wanted(wishes.before(&self.before));
         wishes.end()?;
-        Ok(filter)
-    }
-
-    fn query(&self, before: &str) -> String {
-        let there = Self {
-            before: before.to_owned(),
-            ..self.clone()
-        };
-        serde_html_form::to_string(there).unwrap_or_default()
-    }
-
-    fn own_query(&self) -> String {
-        self.query(&self.before)
+        Ok((filter, page))
     }
 
     fn is_live(&self) -> bool {
@@ -100,6 +90,8 @@ struct ListPage {
     groups: Vec<Group>,
     rows: Vec<Row>,
     paging: Paging,
+    /// This page, for a live one to load itself anew.
+    here: String,
 }
 
 async fn list(
@@ -110,18 +102,17 @@ async fn list(
 ) -> Result<Response, PageFault> {
     let shell = around.within(&portal, &here.visit, &here.caller, Section::Events, "Events").await?;
     let own = shell.path.clone();
-    let (events, paging, faults) = match found(&portal, &here.caller, &asked, &own).await {
-        Ok((events, paging)) => (events, paging, Faults::NONE),
-        Err(problem) => (Vec::new(), Paging::default(), Faults::of(problem)?),
-    };
+    let place = Place::of(&own, &asked, &asked.before);
+    let Listed { rows, paging, faults } = Listed::of(found(&portal, &here.caller, &asked, &place).await)?;
     let row = async |event: Event| {
         let standing = standing::of(&portal, &here.caller, event.id).await?;
         Ok::<_, Problem>(Row { event, standing })
     };
     let page = ListPage {
-        shell: shell.crumb("Events", own),
+        here: place.own(),
+        shell: shell.crumb("Events", &own),
         groups: editor::grouped(portal.app.event_types(&here.caller)?),
-        rows: try_join_all(events.into_iter().map(row)).await?,
+        rows: try_join_all(rows.into_iter().map(row)).await?,
         paging,
         asked,
         faults,
@@ -130,10 +121,9 @@ async fn list(
     show(&page, status)
 }
 
-async fn found(portal: &Portal, caller: &Caller, asked: &Asked, own: &str) -> Result<(Vec<Event>, Paging), Problem> {
-    let filter = asked.filter(caller.environment())?;
-    let mut found = portal.app.look_for_events(caller, filter, Paging::wanted(&asked.before)).await?;
-    let address = |before: &str| format!("{own}?{}", asked.query(before));
-    let paging = Paging::of(&mut found.rows, &asked.before, |event| event.id, address);
-    Ok((found.rows, paging.going_on(found.stopped, |event| address(&event.to_string()))))
+async fn found(portal: &Portal, caller: &Caller, asked: &Asked, place: &Place<'_>) -> Result<(Vec<Event>, Paging), Problem> {
+    let (filter, page) = asked.wishes(caller.environment())?;
+    let mut found = portal.app.look_for_events(caller, filter, page).await?;
+    let paging = Paging::of(&mut found.rows, place, |event| event.id);
+    Ok((found.rows, paging.going_on(found.stopped, place, |event| event)))
 }

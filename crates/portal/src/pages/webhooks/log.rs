@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tidings_app::DeliveryFilter;
 use tidings_app::waiting::Waiting;
+use tidings_app::{DeliveryFilter, Page, Problem};
 use tidings_model::limits::{FAILING_DAYS_MAX, RETRY_JITTER_PERCENT};
 use tidings_model::{Delivery, DeliveryId, RetrySchedule};
 
@@ -17,15 +17,18 @@ use super::AtWebhook;
 use super::one::{self, Head, Tab};
 use super::traffic::{self, Traffic};
 use crate::fault::{PageFault, show};
+use crate::filter::{self, Wishes};
+use crate::form::Faults;
 use crate::icon::Icon;
-use crate::paging::Paging;
+use crate::pages::deliveries;
+use crate::paging::{Listed, Paging, Place};
 use crate::query::Query;
 use crate::shell::{Around, Shell};
 use crate::state::Portal;
 use crate::words;
 
 pub(super) fn routes() -> Router<Portal> {
-    Router::new().route("/environments/{environment}/webhooks/{webhook}", get(deliveries))
+    Router::new().route("/environments/{environment}/webhooks/{webhook}", get(log))
 }
 
 /// What the address asks for.
@@ -39,17 +42,27 @@ struct Asked {
     #[serde(skip_serializing_if = "String::is_empty")]
     event_key: String,
     /// The page begins after that delivery.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing)]
     before: String,
 }
 
 impl Asked {
-    fn query(&self, before: &str) -> String {
-        let there = Self {
-            before: before.to_owned(),
-            ..self.clone()
+    /// What to look for, and which page of it.
+    fn wishes(&self, here: &AtWebhook) -> Result<(DeliveryFilter, Page<DeliveryId>), Problem> {
+        let mut wishes = Wishes::default();
+        let filter = DeliveryFilter {
+            webhook: Some(here.id()),
+            status: wishes.read("status", &self.status),
+            event_key: wishes.read("eventKey", &self.event_key),
+            ..DeliveryFilter::of(here.caller.environment())
         };
-        serde_html_form::to_string(there).unwrap_or_default()
+        let page = Paging::wanted(wishes.before(&self.before));
+        wishes.end()?;
+        Ok((filter, page))
+    }
+
+    const fn is_narrowed(&self) -> bool {
+        !self.status.is_empty() || !self.event_key.is_empty()
     }
 }
 
@@ -63,33 +76,17 @@ struct LogPage {
     /// The retry schedule in words.
     schedule: String,
     asked: Asked,
+    faults: Faults,
     /// Keys that the list can be narrowed to.
     keys: Vec<String>,
     rows: Vec<Delivery>,
     paging: Paging,
 }
 
-async fn deliveries(
-    State(portal): State<Portal>,
-    here: AtWebhook,
-    Query(asked): Query<Asked>,
-    around: Around,
-) -> Result<Response, PageFault> {
-    let filter = DeliveryFilter {
-        webhook: Some(here.id()),
-        status: asked.status.parse().ok(),
-        event_key: asked.event_key.parse().ok(),
-        ..DeliveryFilter::of(here.caller.environment())
-    };
-    let found = portal
-        .app
-        .look_for_deliveries(&here.caller, filter, Paging::wanted(&asked.before))
-        .await?;
-    let mut rows = found.rows;
+async fn log(State(portal): State<Portal>, here: AtWebhook, Query(asked): Query<Asked>, around: Around) -> Result<Response, PageFault> {
     let path = here.path();
-    let address = |before: &str| format!("{path}?{}", asked.query(before));
-    let paging = Paging::of(&mut rows, &asked.before, |row| row.id, address);
-    let paging = paging.going_on(found.stopped, |event| address(&DeliveryId { event, ordinal: 0 }.to_string()));
+    let found = found(&portal, &here, &asked, &Place::of(&path, &asked, &asked.before)).await;
+    let Listed { rows, paging, faults } = Listed::of(found)?;
     let environment = portal.app.environment(&here.caller, here.caller.environment()).await?;
     let event_types = portal.app.event_types(&here.caller)?;
     let subscription = &here.found.webhook.subscription;
@@ -103,9 +100,16 @@ async fn deliveries(
         keys: wanted.map(|of| of.key.to_string()).collect(),
         paging,
         asked,
+        faults,
         rows,
     };
-    show(&page, 200)
+    let status = page.faults.status();
+    show(&page, status)
+}
+
+async fn found(portal: &Portal, here: &AtWebhook, asked: &Asked, place: &Place<'_>) -> Result<(Vec<Delivery>, Paging), Problem> {
+    let (filter, page) = asked.wishes(here)?;
+    deliveries::look(portal, &here.caller, filter, page, place).await
 }
 
 /// `At once, then 5 s, 5 min and 2 h after the failure before (±20 %): 4 attempts over 2 h 5 min.`
