@@ -133,58 +133,42 @@ const narrow = (picker, text) => {
 
 /* JSON that is being edited: what is wrong, and in which line */
 
-// The first place that is not JSON, and why; browsers do not say where.
-const faultOf = (text) => {
-  let at = 0;
-  const wrong = (why, place = at) => { throw { why, line: text.slice(0, place).split("\n").length }; };
-  const take = (pattern) => {
-    pattern.lastIndex = at;
-    const found = pattern.test(text);
-    if (found) at = pattern.lastIndex;
-    return found;
-  };
-  const space = () => take(/[ \t\n\r]*/y);
-  const string = () => take(/"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y);
-  const list = (end, item) => {
-    at += 1;
-    space();
-    for (let first = true; text[at] !== end; first = false) {
-      const before = at;
-      if (!first && !take(/,[ \t\n\r]*/y)) wrong(`a comma or ${end} is missing`, text.slice(0, before).trimEnd().length);
-      if (!first && text[at] === end) wrong("a comma stands before the end", before);
-      item();
-      space();
-    }
-    at += 1;
-  };
-  const member = () => {
-    if (!string()) wrong(at < text.length ? 'a name in "quotes" is missing' : "it ends too early");
-    space();
-    if (!take(/:/y)) wrong("a colon is missing");
-    value();
-  };
-  const value = () => {
-    space();
-    if (at >= text.length) wrong("it ends too early");
-    if (text[at] === "{") list("}", member);
-    else if (text[at] === "[") list("]", value);
-    else if (text[at] === '"') string() || wrong("this text has no end, or holds what has to be escaped");
-    else take(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)\b/y) || wrong("this is not a JSON value");
-  };
+// What the browser says of a text that is not JSON; nothing of one that is.
+const complaint = (text) => {
   try {
-    value();
-    space();
-    if (at < text.length) wrong("something stands after the end");
-  } catch (fault) {
-    return fault;
+    JSON.parse(text);
+    return "";
+  } catch ({ message }) {
+    return message;
   }
+};
+
+// Where it says that it is. Chromium does not say it of a token: that stands at the end of the shortest beginning with the same fault.
+const placeOf = (text, message) => {
+  const told = / at position (\d+)/.exec(message);
+  if (told || !message.startsWith("Unexpected token")) return told && Number(told[1]);
+  let [good, bad] = [0, text.length];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (complaint(text.slice(0, middle)).startsWith("Unexpected token")) bad = middle;
+    else good = middle;
+  }
+  return good;
+};
+
+const faultOf = (text) => {
+  const message = complaint(text);
+  if (!message) return "";
+  const why = message.replace(/^JSON[. ]parse( error)?: /i, "").replace(/( in JSON)? at (position|line) .*|, (\.\.\.)?".*/s, "");
+  const place = placeOf(text, message);
+  const line = / at line (\d+)/.exec(message)?.[1] ?? (place !== null && text.slice(0, place).split("\n").length);
+  return line ? `Line ${line}: ${why}` : why;
 };
 
 const lint = (area) => {
   const place = document.getElementById(area.dataset.json);
   if (!place) return;
-  const fault = area.value.trim() ? faultOf(area.value) : null;
-  const wrong = fault ? `Line ${fault.line}: ${fault.why}` : "";
+  const wrong = area.value.trim() ? faultOf(area.value) : "";
   place.textContent = wrong;
   area.setAttribute("aria-invalid", String(Boolean(wrong)));
 };

@@ -40,6 +40,30 @@ describe('the live tail', () => {
   });
 });
 
+describe('a payload that is being written', () => {
+  const portal = portalForThisSuite();
+
+  it('is said to be no JSON, and in which line', async () => {
+    const page = await portal.signedIn();
+    await page.goto(`${portal.base}/events/send`);
+    const payload = page.getByLabel('Payload');
+    const wrong = page.locator('#payload-wrong');
+    for (const [text, line] of [
+      ['{\n  "user": nobody\n}', 2],
+      ['{\n  "a": 1,\n}', 3],
+      ['{\n  "a": "Unexpected token",\n  "b": [1,\n  ,2]\n}', 4],
+      ['{"a": 1', 1],
+    ]) {
+      await payload.fill(text);
+      assert.match(await wrong.innerText(), new RegExp(`^Line ${line}: [A-Z].+$`), text);
+      assert.equal(await payload.getAttribute('aria-invalid'), 'true');
+    }
+    await payload.fill('{"a": 1}');
+    assert.equal(await wrong.innerText(), '');
+    assert.equal(await payload.getAttribute('aria-invalid'), 'false');
+  });
+});
+
 describe('without scripts', () => {
   const portal = portalForThisSuite();
 
