@@ -21,8 +21,23 @@ struct Asset {
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// In the order in which rules of the same weight go before each other.
+const STYLES: &str = concat!(
+    include_str!("../assets/css/tokens.css"),
+    include_str!("../assets/css/ground.css"),
+    include_str!("../assets/css/frame.css"),
+    include_str!("../assets/css/parts.css"),
+    include_str!("../assets/css/forms.css"),
+    include_str!("../assets/css/pieces.css"),
+    include_str!("../assets/css/narrow.css"),
+    include_str!("../assets/css/administration.css"),
+    include_str!("../assets/css/webhooks.css"),
+    include_str!("../assets/css/log.css"),
+    include_str!("../assets/css/words.css"),
+);
+
 const ASSETS: &[Asset] = &[
-    asset("portal.css", CSS, include_bytes!("../assets/portal.css")),
+    asset("portal.css", CSS, STYLES.as_bytes()),
     asset("theme.js", SCRIPT, include_bytes!("../assets/theme.js")),
     asset("portal.js", SCRIPT, include_bytes!("../assets/portal.js")),
     asset("htmx.js", SCRIPT, include_bytes!("../assets/vendor/htmx.min.js")),
