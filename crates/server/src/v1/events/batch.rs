@@ -142,6 +142,9 @@ impl BatchReport {
 /// Publish many events
 ///
 /// Up to 1,000, each with its own result: one that cannot be taken does not keep the others out. Answers when all that are accepted are durable.
+///
+/// The same `Idempotency-Key` with the same bytes gives the same events again for 24 hours. Another request under a key that is used is refused whole:
+/// what could be accepted of it is a conflict, and nothing of it is stored.
 #[utoipa::path(
     post,
     path = "/v1/events/batch",

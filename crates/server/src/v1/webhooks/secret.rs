@@ -28,7 +28,7 @@ pub(super) struct WebhookSecrets {
 
 /// Read a webhook's secret and headers
 ///
-/// Needs the scope to write.
+/// Needs the scope to write. The token of a tenant is refused with 403, for webhooks of its own as well: such a token lives in browsers.
 #[utoipa::path(
     get,
     path = "/v1/webhooks/{id}/secret",
