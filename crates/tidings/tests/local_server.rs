@@ -136,3 +136,20 @@ fn what_is_missing_on_a_command_line_is_named_with_every_way_to_give_it() {
     let asked = tidings(&["test", "--url", "https://example.com/"], folder.path());
     assert_eq!(asked.status.code(), Some(69), "it is understood: {}", said(&asked));
 }
+
+#[tokio::test]
+async fn a_link_for_a_new_password_promises_nothing_to_whoever_is_not_among_the_people() {
+    let server = TestServer::start(BINARY).await;
+    let mut reset = Command::new(BINARY);
+    reset
+        .env_clear()
+        .args(["people", "reset", "Nobody@example.com", "--data"])
+        .arg(server.data());
+    let made = reset.output().unwrap();
+    assert!(made.status.success() && String::from_utf8_lossy(&made.stdout).contains("/invitation?token="));
+    assert!(
+        said(&made).starts_with("If nobody@example.com is among the people, they choose a new password with it"),
+        "{}",
+        said(&made)
+    );
+}

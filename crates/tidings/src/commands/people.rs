@@ -49,7 +49,10 @@ pub(crate) fn run(args: People) -> Outcome {
             let email = email.trim().to_lowercase();
             let token = links::mint_recovery_token(&keys, &email, SystemEntropy.bytes16(), now)?;
             print(&format!("{}/invitation?token={token}", url.trim_end_matches('/')))?;
-            say(&format!("With it {email} chooses a new password: once, within 15 minutes."));
+            // The people are the server's to know: what is said has to be true of everybody.
+            say(&format!(
+                "If {email} is among the people, they choose a new password with it: once, within 15 minutes."
+            ));
         }
     }
     Ok(())
