@@ -1,43 +1,28 @@
 //! Webhooks: creating, changing, switching on and off, deleting.
 
+mod secrets;
+
 use std::time::Duration;
 
 use tidings_engine::Routes;
-use tidings_engine::sealing::{open_headers, open_secret, seal_headers, seal_secret};
+use tidings_engine::sealing::seal_headers;
 use tidings_model::catalog::nearest;
 use tidings_model::limits::PAGE_ROWS_MAX;
 use tidings_model::webhook::check_headers;
 use tidings_model::{
     DisableReason, EndpointUrl, EventPattern, SealedSecretSet, Subscription, TenantId, Timestamp, Webhook, WebhookId, WebhookState,
 };
-use tidings_signing::Secret;
 use tidings_store::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
 
+use self::secrets::NewSecret;
+pub use self::secrets::{SecretChange, Unsealed};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 use crate::validate::{self, Faults};
 
-/// How long the secret before a rotation goes on signing unless asked otherwise.
-const OVERLAP_DEFAULT: Duration = Duration::from_secs(24 * 3_600);
-/// Longest overlap of a rotation.
-const OVERLAP_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// How often a change is tried again because somebody else changed the webhook in between.
 const CHANGES_MAX: usize = 5;
-
-/// What to do with a webhook's secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SecretChange {
-    /// Nothing.
-    #[default]
-    Keep,
-    /// Deliveries are not signed any more.
-    Remove,
-    /// This one from now on, and no other.
-    Set(String),
-    /// One made by Tidings.
-    Generate,
-}
 
 /// A webhook that somebody wants to add.
 #[derive(Clone, Debug, Default)]
@@ -90,15 +75,6 @@ pub struct SavedWebhook {
     pub generated: Option<String>,
 }
 
-/// What a webhook keeps sealed.
-#[derive(Clone, Debug, Default)]
-pub struct Unsealed {
-    /// Its secret.
-    pub secret: Option<String>,
-    /// Its custom headers.
-    pub headers: Vec<(String, String)>,
-}
-
 /// A draft that can be saved.
 struct CheckedDraft {
     name: String,
@@ -108,13 +84,6 @@ struct CheckedDraft {
     subscription: Subscription,
     headers: Vec<(String, String)>,
     tenant: Option<TenantId>,
-}
-
-/// A secret about to be sealed.
-enum NewSecret {
-    Keep,
-    Remove,
-    Set { secret: Secret, generated: bool },
 }
 
 fn not_found(id: WebhookId) -> Problem {
@@ -146,30 +115,6 @@ impl App {
         let found = self.store.webhook(caller.environment, id).await?;
         let visible = |found: &WebhookWithHealth| caller.tenant.is_none() || found.webhook.tenant == caller.tenant;
         found.filter(visible).ok_or_else(|| not_found(id))
-    }
-
-    /// The secret and the custom headers of a webhook, for whoever may change it and is no tenant: a tenant's token lives in browsers.
-    pub fn unseal(&self, caller: &Caller, webhook: &Webhook) -> Result<Unsealed, Problem> {
-        caller.can_write()?;
-        caller.is_no_tenant()?;
-        self.open_webhook(webhook)
-    }
-
-    /// The secret and the custom headers, to be used and not to be shown.
-    pub fn open_webhook(&self, webhook: &Webhook) -> Result<Unsealed, Problem> {
-        let closed = |error: tidings_engine::sealing::UnsealError| {
-            tracing::error!(webhook = %webhook.id, %error, "a webhook's secret cannot be opened");
-            Problem::new(Code::Internal, "the webhook's secret cannot be opened with the server's master key")
-        };
-        let secret = webhook
-            .secrets
-            .current
-            .as_ref()
-            .map(|sealed| open_secret(&self.vault, webhook.environment, sealed));
-        Ok(Unsealed {
-            secret: secret.transpose().map_err(closed)?.map(|secret| secret.expose().to_owned()),
-            headers: open_headers(&self.vault, webhook.environment, webhook.headers.as_ref()).map_err(closed)?,
-        })
     }
 
     /// Says what is wrong with a draft, as [`Self::create_webhook`] would, and saves nothing.
@@ -311,44 +256,6 @@ impl App {
         Ok(saved)
     }
 
-    /// Gives a webhook a new secret; the one before goes on signing beside it for the overlap, so that receivers can change over.
-    pub async fn rotate_secret(
-        &self,
-        caller: &Caller,
-        id: WebhookId,
-        secret: SecretChange,
-        overlap: Option<Duration>,
-    ) -> Result<SavedWebhook, Problem> {
-        caller.can_write()?;
-        let overlap = overlap.unwrap_or(OVERLAP_DEFAULT);
-        if overlap > OVERLAP_MAX {
-            return Err(Problem::field(
-                "overlapSeconds",
-                format!("has to be at most {}", OVERLAP_MAX.as_secs()),
-            ));
-        }
-        let secret = if matches!(secret, SecretChange::Set(_)) {
-            secret
-        } else {
-            SecretChange::Generate
-        };
-        let secret = self.new_secret(secret).map_err(|message| Problem::field("secret", message))?;
-        let NewSecret::Set { secret, generated } = secret else {
-            return Err(Problem::field("secret", "has to be given"));
-        };
-        let text = generated.then(|| secret.expose().to_owned());
-        let saved = self
-            .edit(caller, id, None, |webhook, at| {
-                let sealed = seal_secret(&self.vault, &*self.entropy, webhook.environment, &secret);
-                let before = webhook.secrets.current.replace(sealed);
-                webhook.secrets.rotating_out = before.filter(|_| !overlap.is_zero()).map(|before| (before, at + overlap));
-            })
-            .await?;
-        let detail = format!("the one before signs for {} s more", overlap.as_secs());
-        self.record_webhook(caller, "webhook.secret-rotated", &saved.webhook, &detail).await;
-        Ok(SavedWebhook { saved, generated: text })
-    }
-
     /// Deletes a webhook; its log stays as long as retention says.
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Problem> {
         caller.can_write()?;
@@ -431,38 +338,6 @@ impl App {
         let url = EndpointUrl::parse(text, routes.settings.http_allowed).map_err(|error| error.to_string())?;
         self.engine.vet(routes.environment, &url).await.map_err(|failure| failure.message)?;
         Ok(url)
-    }
-
-    fn new_secret(&self, change: SecretChange) -> Result<NewSecret, String> {
-        Ok(match change {
-            SecretChange::Keep => NewSecret::Keep,
-            SecretChange::Remove => NewSecret::Remove,
-            SecretChange::Set(text) => NewSecret::Set {
-                secret: Secret::new(text).map_err(|error| error.to_string())?,
-                generated: false,
-            },
-            SecretChange::Generate => NewSecret::Set {
-                secret: Secret::generate(&self.entropy.bytes32()),
-                generated: true,
-            },
-        })
-    }
-
-    /// Puts a secret into a webhook, and gives its text back when it was generated.
-    fn put_secret(&self, webhook: &mut Webhook, secret: NewSecret) -> Option<String> {
-        let current = match &secret {
-            NewSecret::Keep => return None,
-            NewSecret::Remove => None,
-            NewSecret::Set { secret, .. } => Some(seal_secret(&self.vault, &*self.entropy, webhook.environment, secret)),
-        };
-        webhook.secrets = SealedSecretSet {
-            current,
-            rotating_out: None,
-        };
-        match secret {
-            NewSecret::Set { secret, generated: true } => Some(secret.expose().to_owned()),
-            _ => None,
-        }
     }
 }
 
