@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client::Query;
-use crate::{Answer, Client, Error, Page, PageRequest};
+use crate::{Answer, Client, Error, Exchange, Page, PageRequest};
 
 /// One event on its way to one webhook.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,21 +62,9 @@ pub struct Attempt {
     /// The headers as sent.
     #[serde(default)]
     pub request_headers: Vec<(String, String)>,
-    /// HTTP status, when one came back.
-    #[serde(default)]
-    pub status_code: Option<u16>,
-    /// What came back.
-    #[serde(default)]
-    pub reply: Option<Reply>,
-    /// Why it did not come whole.
-    #[serde(default)]
-    pub failure: Option<Failure>,
-    /// The address that was connected to.
-    #[serde(default)]
-    pub address: Option<String>,
-    /// How long it took.
-    #[serde(default)]
-    pub timings: Timings,
+    /// What came of it.
+    #[serde(flatten)]
+    pub exchange: Exchange,
     /// `delivered`, `retry`, `exhausted` or `cancelled`.
     pub verdict: String,
     /// When it is tried again (RFC 3339).
@@ -85,48 +73,6 @@ pub struct Attempt {
     /// The reason for the verdict, in words.
     #[serde(default)]
     pub reason: Option<String>,
-}
-
-/// What a receiver answered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reply {
-    /// HTTP status.
-    pub status_code: u16,
-    /// Headers in the order received.
-    #[serde(default)]
-    pub headers: Vec<(String, String)>,
-    /// The beginning of the body; bytes that are not text are replaced.
-    #[serde(default)]
-    pub body: String,
-    /// True when there was more of it.
-    #[serde(default)]
-    pub truncated: bool,
-}
-
-/// Why there was no whole reply.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Failure {
-    /// The kind, for programs: `dns`, `connect`, `tls`, `timeout`, …
-    pub kind: String,
-    /// The reason, for people.
-    pub message: String,
-}
-
-/// How long the parts of a try took, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Timings {
-    /// Name resolution.
-    pub dns_us: Option<u64>,
-    /// TCP connect.
-    pub connect_us: Option<u64>,
-    /// TLS handshake.
-    pub tls_us: Option<u64>,
-    /// From the start to the reply's headers.
-    pub first_byte_us: Option<u64>,
-    /// The whole try.
-    pub total_us: u64,
 }
 
 /// Which deliveries. Times are RFC 3339.

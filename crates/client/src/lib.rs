@@ -14,6 +14,7 @@ mod environments;
 mod error;
 mod event_types;
 mod events;
+mod exchange;
 mod page;
 mod secret;
 mod trials;
@@ -22,13 +23,14 @@ mod webhooks;
 pub use answer::Answer;
 pub use client::{Auth, Client, ENVIRONMENT_HEADER};
 pub use credentials::{Credential, IssuedCredential, NewCredential, NewTenantToken, TenantToken};
-pub use deliveries::{Attempt, Delivery, DeliveryFilter, Failure, Reply, Timings};
+pub use deliveries::{Attempt, Delivery, DeliveryFilter};
 pub use environments::{
     Copied, CopyReport, Environment, EnvironmentChange, EnvironmentSettings, Kept, NewEnvironment, NotCopied, SettingsChange,
 };
 pub use error::{Error, FieldError, Problem};
 pub use event_types::{EventType, NewEventType};
 pub use events::{AcceptedEvent, BatchReport, BatchResult, Event, EventFilter, NewEvent, RefusedEvent};
+pub use exchange::{Exchange, Failure, Reply, Timings};
 pub use page::{Listing, Page, PageRequest};
 pub use secret::Secret;
 pub use trials::{SavedTest, TestReport, TestRequest, TestedRequest};

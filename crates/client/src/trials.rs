@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Answer, Client, Error, Failure, Reply, Secret, Timings};
+use crate::{Answer, Client, Error, Exchange, Secret};
 
 /// A test of a URL that is not saved.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -47,21 +47,9 @@ pub struct TestReport {
     pub passed: bool,
     /// In one sentence.
     pub summary: String,
-    /// HTTP status, when one came back.
-    #[serde(default)]
-    pub status_code: Option<u16>,
-    /// What came back.
-    #[serde(default)]
-    pub reply: Option<Reply>,
-    /// Why it did not come whole.
-    #[serde(default)]
-    pub failure: Option<Failure>,
-    /// The address that was connected to.
-    #[serde(default)]
-    pub address: Option<String>,
-    /// How long it took.
-    #[serde(default)]
-    pub timings: Timings,
+    /// What came of it.
+    #[serde(flatten)]
+    pub exchange: Exchange,
     /// What was sent.
     #[serde(default)]
     pub request: Option<TestedRequest>,

@@ -259,6 +259,7 @@ async fn webhooks_are_asked_for_as_the_api_says() {
         line,
         r#"POST /v1/webhooks/test {"url":"https://e.example/","secret":"correct-horse"}"#
     );
+    assert_eq!((answer.exchange.status_code, answer.exchange.timings.total_us), (Some(500), 1));
     assert!(!answer.passed && answer.request.as_ref().is_some_and(|request| request.headers.len() == 1));
     let (_, line) = asks!(stub, TEST_REPORT, client.test_webhook("wh_1", &SavedTest::default()));
     assert_eq!(line, "POST /v1/webhooks/wh_1/test {}");
@@ -304,7 +305,7 @@ async fn events_deliveries_and_event_types_are_asked_for_as_the_api_says() {
     assert_eq!(line, "GET /v1/deliveries?webhookId=wh_1&status=exhausted");
     let (answer, line) = asks!(stub, DELIVERY, client.delivery("dlv_1"));
     assert_eq!(line, "GET /v1/deliveries/dlv_1");
-    assert_eq!(answer.attempt_log[0].timings.connect_us, Some(10));
+    assert_eq!(answer.attempt_log[0].exchange.timings.connect_us, Some(10));
     assert_eq!(answer.request_body.as_ref().map(|body| body.get()), Some(r#"{"n": 1.0}"#));
     let (_, line) = asks!(stub, DELIVERY, client.resend("dlv_1"));
     assert_eq!(line, "POST /v1/deliveries/dlv_1/resend {}");

@@ -277,16 +277,17 @@ fn attempt_words(attempt: &Attempt) -> String {
         None => attempt.verdict.clone(),
     };
     let title = format!("attempt {}", attempt.number);
+    let exchange = &attempt.exchange;
     let mut text = record([
         (title.as_str(), attempt.started_at.clone()),
         ("  verdict", verdict),
         ("  url", attempt.url.clone()),
-        ("  address", or_empty(attempt.address.as_ref())),
-        ("  took", milliseconds(attempt.timings.total_us)),
-        ("  failure", or_empty(attempt.failure.as_ref().map(|failure| &failure.message))),
+        ("  address", or_empty(exchange.address.as_ref())),
+        ("  took", milliseconds(exchange.timings.total_us)),
+        ("  failure", or_empty(exchange.failure.as_ref().map(|failure| &failure.message))),
     ]);
     text += &wire('>', attempt.request_headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    text + &attempt.reply.as_ref().map(reply_words).unwrap_or_default()
+    text + &exchange.reply.as_ref().map(reply_words).unwrap_or_default()
 }
 
 #[cfg(test)]

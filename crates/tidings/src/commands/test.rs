@@ -77,18 +77,19 @@ pub(super) fn report(session: &Session, answer: &Answer<TestReport>) -> Outcome 
 
 fn words(report: &TestReport) -> String {
     let verdict = if report.passed { "passed" } else { "not passed" };
+    let exchange = &report.exchange;
     let mut text = record([
         (verdict, report.summary.clone()),
-        ("status", or_empty(report.status_code)),
-        ("failure", or_empty(report.failure.as_ref().map(|failure| &failure.message))),
-        ("address", or_empty(report.address.as_ref())),
-        ("took", took(&report.timings)),
+        ("status", or_empty(exchange.status_code)),
+        ("failure", or_empty(exchange.failure.as_ref().map(|failure| &failure.message))),
+        ("address", or_empty(exchange.address.as_ref())),
+        ("took", took(&exchange.timings)),
     ]);
     if let Some(request) = &report.request {
         text += &wire('>', request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         text += &wire('>', [one_line(&request.body)]);
     }
-    text + &report.reply.as_ref().map(reply_words).unwrap_or_default()
+    text + &exchange.reply.as_ref().map(reply_words).unwrap_or_default()
 }
 
 fn took(timings: &Timings) -> String {
