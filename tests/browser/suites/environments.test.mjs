@@ -104,7 +104,7 @@ describe('an environment', () => {
     assert.equal(await save(other, DEADLINE, '8'), 409);
     const said = await other.getByRole('alert').innerText();
     assert.match(said, /somebody changed these settings after you opened them; nothing was saved/);
-    assert.match(said, /Deadline of one attempt is now\s+7\b/);
+    assert.match(said, /Deadline of one attempt is now\s+7 s\b/);
     assert.doesNotMatch(said, /Days/, 'only what both changed');
     assert.equal(await other.getByLabel(DEADLINE).inputValue(), '8', 'nobody has to type it again');
     assert.equal((await stored()).settings.timeoutMs, 7_000);

@@ -103,7 +103,7 @@ impl Edit {
                 ("Name", draft.name.clone()),
                 ("Take http URLs too", if draft.http_allowed { "yes" } else { "no" }.to_owned()),
                 ("Waits before each retry", draft.retry_schedule.clone()),
-                ("Deadline of one attempt", draft.timeout_seconds.clone()),
+                ("Deadline of one attempt", format!("{} s", draft.timeout_seconds)),
                 ("Days that events and deliveries are kept", draft.retention_days.clone()),
             ]
         };
@@ -154,7 +154,7 @@ mod tests {
         assert!(edit.contested(&draft("Renamed", "15")).is_empty() && edit.contested(&draft("Renamed", "7")).is_empty());
         assert_eq!(
             edit.contested(&draft("Renamed", "9")),
-            [("Deadline of one attempt", "9".to_owned())]
+            [("Deadline of one attempt", "9 s".to_owned())]
         );
     }
 
