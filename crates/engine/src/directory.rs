@@ -223,14 +223,24 @@ impl Directory {
 
     /// Reads every environment whose version has moved, and forgets those that are gone.
     pub async fn sync(&self) -> Result<(), StoreError> {
-        let versions: BTreeMap<_, _> = self.store.routing_versions().await?.into_iter().collect();
+        let _one_at_a_time = self.reloading.lock().await;
         let known = self.routes.load_full();
-        let gone = known.keys().filter(|id| !versions.contains_key(id));
-        let moved = versions
-            .iter()
-            .filter(|(id, version)| known.get(id).is_none_or(|routes| routes.version != **version));
-        for environment in gone.chain(moved.map(|(id, _)| id)) {
-            self.reload(*environment).await?;
+        let mut next = BTreeMap::new();
+        let mut moved = false;
+        for (environment, version) in self.store.routing_versions().await? {
+            match known.get(&environment) {
+                Some(routes) if routes.version == version => {
+                    next.insert(environment, Arc::clone(routes));
+                }
+                _ => {
+                    moved = true;
+                    let routing = self.store.routing(environment).await?;
+                    next.extend(routing.map(|routing| (environment, Arc::new(Routes::build(routing, &self.vault)))));
+                }
+            }
+        }
+        if moved || next.len() != known.len() {
+            self.routes.store(Arc::new(next));
         }
         Ok(())
     }

@@ -1,29 +1,25 @@
-//! The engine put together: carrying out what the lanes want, recording what came of it, starting and stopping.
+//! The engine put together: carrying out what the lanes want, starting and stopping.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_model::limits::FAILING_DAYS_MAX;
 use tidings_model::verdict::retry_after;
-use tidings_model::{
-    Attempt, CancelReason, DisableReason, EndpointUrl, EnvironmentId, Exchange, Failure, Timestamp, Transport, Verdict, WebhookId,
-};
+use tidings_model::{Attempt, EndpointUrl, EnvironmentId, Exchange, Failure, Timestamp, Transport, WebhookId};
 use tidings_runtime::{Clock, Entropy, OnError, TaskSet};
 use tidings_signing::Vault;
-use tidings_store::{LeaseGrant, LeasedDelivery, Settled, Settlement, Store, StoreError};
+use tidings_store::{LeaseGrant, LeasedDelivery, Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::activity::Activity;
 use crate::deliver::{Shot, attempt, fire};
-use crate::directory::{Directory, Routes};
+use crate::directory::Directory;
 use crate::intake::ACCEPTING_BYTES_MAX;
 use crate::lane::Signal;
 use crate::lanes::{Lanes, Work};
-use crate::metrics::{AttemptResult, Metrics};
+use crate::metrics::Metrics;
+use crate::record::Desk;
 use crate::sealing::{StartError, check_master_key};
 
-/// Wait between two tries to record an attempt that the store could not take.
-const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 /// Wait after the store could not lease.
 const LEASE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -61,6 +57,8 @@ pub struct Engine {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
     pub(crate) accepting: Semaphore,
+    /// What was attempted and is not in the store yet.
+    pub(crate) desk: Desk,
     /// Rung when something may have to be reconciled: a webhook was disabled or deleted, a lease was given back.
     pub(crate) reconcile: Notify,
     /// Rung when something has become too old to keep: a retention was shortened, an environment deleted.
@@ -86,6 +84,7 @@ impl Engine {
             entropy: parts.entropy,
             tasks: parts.tasks,
             accepting: Semaphore::new(ACCEPTING_BYTES_MAX / 1_024),
+            desk: Desk::default(),
             reconcile: Notify::new(),
             prune: Notify::new(),
         });
@@ -98,17 +97,28 @@ impl Engine {
 
     /// Carries out everything that the lanes want now.
     pub(crate) fn pump(self: &Arc<Self>) {
+        if let Some(delivery) = self.pump_but_one() {
+            let engine = Arc::clone(self);
+            self.run("deliver", async move { engine.deliver(delivery).await });
+        }
+    }
+
+    /// Carries out everything that the lanes want now but one delivery, which is the caller's to send.
+    fn pump_but_one(self: &Arc<Self>) -> Option<Box<LeasedDelivery>> {
+        let mut own = None;
         while let Some(work) = self.lanes.next(self.clock.now()) {
             let engine = Arc::clone(self);
             match work {
-                Work::Send(delivery) => self.run("deliver", async move { engine.deliver(*delivery).await }),
+                Work::Send(delivery) if own.is_none() => own = Some(delivery),
+                Work::Send(delivery) => self.run("deliver", async move { engine.deliver(delivery).await }),
                 Work::Refill { webhook, want, grant } => self.run("lease", async move { engine.refill(webhook, want, grant).await }),
                 Work::Release(leases) => self.run("release", async move { engine.release(leases).await }),
             }
         }
+        own
     }
 
-    fn run(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn run(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(name, OnError::Log, async {
             task.await;
             Ok::<(), StoreError>(())
@@ -134,105 +144,28 @@ impl Engine {
         self.reconcile.notify_one();
     }
 
-    async fn deliver(self: Arc<Self>, delivery: LeasedDelivery) {
+    /// Makes one attempt after the other, as long as the lanes have another.
+    async fn deliver(self: Arc<Self>, first: Box<LeasedDelivery>) {
+        let mut next = Some(first);
+        while let Some(delivery) = next {
+            self.send(*delivery).await;
+            next = self.pump_but_one();
+        }
+    }
+
+    async fn send(self: &Arc<Self>, delivery: LeasedDelivery) {
         let webhook = delivery.webhook;
         let routes = self.directory.routes(delivery.environment);
         let destination = routes
             .as_ref()
             .and_then(|routes| routes.destination(webhook).filter(|destination| destination.active));
-        let (signal, due_again) = match (&routes, destination) {
-            (Some(routes), Some(destination)) => {
-                let (attempt, ended_at) = attempt(&*self.transport, &*self.clock, &*self.entropy, routes, destination, &delivery).await;
-                let signal = signal(&attempt, ended_at);
-                (signal, self.record(routes, &delivery, attempt, ended_at).await)
-            }
-            _ => {
-                self.clone().release(vec![delivery]).await; // the webhook is off or gone: reconciling cancels what is pending
-                (Signal::Unused, None)
-            }
-        };
-        self.lanes.finished(webhook, signal, due_again, self.clock.now());
-        self.pump();
-    }
-
-    /// Records an attempt, and says when the delivery is due again if it is.
-    async fn record(&self, routes: &Routes, delivery: &LeasedDelivery, attempt: Attempt, ended_at: Timestamp) -> Option<Timestamp> {
-        let verdict = attempt.verdict;
-        self.observe(delivery, &attempt, ended_at);
-        let settlement = Settlement {
-            webhook: delivery.webhook,
-            lease: delivery.lease.token,
-            attempt,
-            ended_at,
-        };
-        let settled = self.settle(settlement, delivery.lease.until).await?;
-        let Settled::Recorded { failing_since } = settled else {
-            self.metrics.attempt(AttemptResult::LeaseLost);
-            return None;
-        };
-        let delivered = verdict == Verdict::Delivered;
-        self.activity.attempted(routes.environment, delivery.webhook, delivered, ended_at);
-        let failing =
-            failing_since.is_some_and(|since| ended_at.since(since) >= Duration::from_secs(FAILING_DAYS_MAX.unsigned_abs() * 24 * 3_600));
-        match verdict {
-            Verdict::Cancel(CancelReason::Gone) => self.disable(routes.environment, delivery.webhook, DisableReason::Gone).await,
-            Verdict::RetryAt(_) | Verdict::Exhausted if failing => {
-                self.disable(routes.environment, delivery.webhook, DisableReason::Failing).await;
-            }
-            _ => {}
-        }
-        match verdict {
-            Verdict::RetryAt(at) => Some(at),
-            Verdict::Delivered | Verdict::Exhausted | Verdict::Cancel(_) => None,
-        }
-    }
-
-    /// Records one attempt, trying again while the lease lasts: what was sent should not be sent twice for want of a disk.
-    async fn settle(&self, settlement: Settlement, until: Timestamp) -> Option<Settled> {
-        loop {
-            match self.store.settle(vec![settlement.clone()]).await {
-                Ok(settled) => return settled.into_iter().next(),
-                Err(error) if self.clock.now() + SETTLE_AGAIN < until && !self.tasks.shutdown().has_begun() => {
-                    tracing::warn!(delivery = %settlement.attempt.delivery, %error, "could not record an attempt; trying again");
-                    self.clock.sleep(SETTLE_AGAIN).await;
-                }
-                Err(error) => {
-                    tracing::error!(delivery = %settlement.attempt.delivery, %error, "an attempt was made but not recorded; it will be made again");
-                    return None;
-                }
-            }
-        }
-    }
-
-    fn observe(&self, delivery: &LeasedDelivery, attempt: &Attempt, ended_at: Timestamp) {
-        self.metrics
-            .attempt_seconds
-            .observe(Duration::from_micros(attempt.exchange.timings.total_us).as_secs_f64());
-        let result = match attempt.verdict {
-            Verdict::Delivered => AttemptResult::Delivered,
-            Verdict::RetryAt(_) => AttemptResult::Retrying,
-            Verdict::Exhausted => AttemptResult::Exhausted,
-            Verdict::Cancel(_) => AttemptResult::Cancelled,
-        };
-        self.metrics.attempt(result);
-        if result == AttemptResult::Delivered && attempt.number == 1 {
-            self.metrics
-                .end_to_end_seconds
-                .observe(ended_at.since(delivery.id.event.timestamp()).as_secs_f64());
-        }
-    }
-
-    async fn disable(&self, environment: EnvironmentId, webhook: WebhookId, why: DisableReason) {
-        let disabled = match self.store.disable_webhook(webhook, why, self.clock.now()).await {
-            Ok(disabled) => disabled,
-            Err(error) => return tracing::error!(%webhook, %error, "could not disable a webhook"),
-        };
-        if disabled {
-            self.metrics.disabled.inc();
-            tracing::warn!(%webhook, %why, "disabled a webhook");
-        }
-        if let Err(error) = self.changed(environment).await {
-            tracing::error!(%environment, %error, "could not read the routing after a change");
+        if let (Some(routes), Some(destination)) = (&routes, destination) {
+            let (attempt, ended_at) = attempt(&*self.transport, &*self.clock, &*self.entropy, routes, destination, &delivery).await;
+            self.lanes.finished(webhook, signal(&attempt, ended_at), self.clock.now());
+            self.record(&delivery, attempt, ended_at);
+        } else {
+            self.clone().release(vec![delivery]).await; // the webhook is off or gone: reconciling cancels what is pending
+            self.lanes.finished(webhook, Signal::Unused, self.clock.now());
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tidings_model::Timestamp;
 use tidings_store::LeasedDelivery;
 
-/// Deliveries that one lane holds in memory, at most.
-pub(crate) const LANE_QUEUE_MAX: usize = 256;
+/// Deliveries that a lane holds in memory for each attempt that it may have under way, at most: a lane that moves slowly holds little.
+const QUEUE_PER_ATTEMPT: usize = 64;
 /// Attempts of one webhook under way at the same time, at most.
-pub(crate) const LANE_CONCURRENCY_MAX: usize = 32;
+pub(crate) const LANE_CONCURRENCY_MAX: usize = 64;
 /// Attempts under way that a webhook starts with.
 const LANE_CONCURRENCY_START: usize = 8;
 /// A lease that ends sooner than this is given back rather than sent with: the longest deadline and a margin to record the attempt.
@@ -54,6 +54,8 @@ pub(crate) struct Lane {
     reserved: usize,
     in_flight: usize,
     concurrency: usize,
+    /// The last attempt went well. A lane that has not shown that it answers gets no slot that others could need.
+    proven: bool,
     paused_until: Timestamp,
     /// When the store next has something for this lane, as far as is known.
     next_due: Option<Timestamp>,
@@ -69,6 +71,7 @@ impl Lane {
             reserved: 0,
             in_flight: 0,
             concurrency: LANE_CONCURRENCY_START,
+            proven: false,
             paused_until: Timestamp::from_millis(0),
             next_due: None,
             refilling: false,
@@ -79,10 +82,24 @@ impl Lane {
     /// Takes a place for a delivery that is about to be appended. False: let it wait in the store.
     pub(crate) fn reserve(&mut self, at: Timestamp) -> bool {
         let behind = self.next_due.is_some_and(|due| due <= at); // what waits in the store goes first
-        let room = self.queue.len() + self.reserved < LANE_QUEUE_MAX;
+        let room = self.room() > 0;
         let open = room && !behind && at >= self.paused_until;
         self.reserved += usize::from(open);
         open
+    }
+
+    fn room(&self) -> usize {
+        (QUEUE_PER_ATTEMPT * self.concurrency).saturating_sub(self.queue.len() + self.reserved)
+    }
+
+    /// Attempts under way that are to be counted among those of lanes that have not shown that they answer.
+    pub(crate) const fn unproven(&self) -> usize {
+        if self.proven { 0 } else { self.in_flight }
+    }
+
+    /// Whether its last attempt went well.
+    pub(crate) const fn is_proven(&self) -> bool {
+        self.proven
     }
 
     /// Gives a reserved place back.
@@ -129,11 +146,7 @@ impl Lane {
             return Step::Rest;
         }
         self.refilling = true;
-        Step::Refill(
-            (LANE_QUEUE_MAX - LANE_QUEUE_MAX.min(self.queue.len() + self.reserved))
-                .min(4 * self.concurrency)
-                .max(1),
-        )
+        Step::Refill(self.room().min(4 * self.concurrency).max(1))
     }
 
     fn give_back(&mut self, at: Timestamp) -> Step {
@@ -160,6 +173,9 @@ impl Lane {
     pub(crate) fn finished(&mut self, signal: Signal, at: Timestamp) {
         debug_assert!(self.in_flight > 0, "an attempt ends once");
         self.in_flight = self.in_flight.saturating_sub(1);
+        if signal != Signal::Unused {
+            self.proven = signal == Signal::Well;
+        }
         match signal {
             Signal::Well => self.concurrency = (self.concurrency + 1).min(LANE_CONCURRENCY_MAX),
             Signal::Failed => self.concurrency = (self.concurrency / 2).max(1),
@@ -286,7 +302,7 @@ mod tests {
         let mut lane = lane();
         assert_eq!(
             std::iter::repeat_with(|| lane.reserve(AT)).take_while(|taken| *taken).count(),
-            LANE_QUEUE_MAX
+            QUEUE_PER_ATTEMPT * LANE_CONCURRENCY_START
         );
         lane.unreserve();
         assert!(lane.reserve(AT));

@@ -12,7 +12,11 @@ use crate::lane::{LEASE, Lane, Signal, Step};
 use crate::metrics::Metrics;
 
 /// Attempts of all webhooks under way at the same time, at most.
-pub const IN_FLIGHT_MAX: usize = 1_024;
+pub const IN_FLIGHT_MAX: usize = 2_048;
+/// Those of them that webhooks share whose last attempt did not go well, or who have not had any: however many hang, the others have the rest.
+pub const UNPROVEN_MAX: usize = IN_FLIGHT_MAX / 2;
+/// Attempts that have ended and are not recorded yet, at most; beyond it nothing more is sent.
+const UNRECORDED_MAX: usize = 4_096;
 /// Bytes of bodies that all lanes hold in memory, at most; what is more waits in the store.
 pub const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -33,10 +37,14 @@ struct Inner {
     lanes: BTreeMap<WebhookId, Lane>,
     /// Lanes that want a turn, in the order of their turns.
     line: VecDeque<WebhookId>,
+    /// Lanes that want a turn and have not shown that they answer, while [`UNPROVEN_MAX`] attempts of such lanes are under way.
+    parked: VecDeque<WebhookId>,
     /// Lanes that want to be looked at later.
     alarms: BTreeSet<(Timestamp, WebhookId)>,
     queued_bytes: usize,
     in_flight: usize,
+    unproven: usize,
+    unrecorded: usize,
     stopped: bool,
 }
 
@@ -47,7 +55,7 @@ pub struct Lanes {
     next_token: AtomicI64,
     /// Rung when an alarm earlier than all others is set.
     pub(crate) alarm: Notify,
-    /// Rung when an attempt ends after the lanes were stopped.
+    /// Rung when the last attempt is recorded after the lanes were stopped.
     quiet: Notify,
     metrics: Metrics,
 }
@@ -115,15 +123,21 @@ impl Lanes {
 
     /// The next thing to do, or nothing until somebody calls.
     pub(crate) fn next(&self, at: Timestamp) -> Option<Work> {
-        let mut inner = self.inner.lock();
-        while inner.in_flight < IN_FLIGHT_MAX && !inner.stopped {
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        while inner.in_flight < IN_FLIGHT_MAX && inner.unrecorded < UNRECORDED_MAX && !inner.stopped {
             let webhook = inner.line.pop_front()?;
             let Some(lane) = inner.lanes.get_mut(&webhook) else {
                 continue;
             };
+            if !lane.is_proven() && inner.unproven >= UNPROVEN_MAX {
+                inner.parked.push_back(webhook);
+                continue;
+            }
             lane.in_line = false;
             match lane.step(at) {
                 Step::Send(delivery) => {
+                    inner.unproven += usize::from(!lane.is_proven());
                     inner.in_flight += 1;
                     inner.queued_bytes -= delivery.body.len().min(inner.queued_bytes);
                     self.metrics.queued.dec();
@@ -140,11 +154,11 @@ impl Lanes {
                     });
                 }
                 Step::Release(leases) => {
-                    self.forget_queued(&mut inner, &leases);
-                    self.look_later(&mut inner, webhook, at);
+                    self.forget_queued(inner, &leases);
+                    self.look_later(inner, webhook, at);
                     return Some(Work::Release(leases));
                 }
-                Step::Rest => self.look_later(&mut inner, webhook, at),
+                Step::Rest => self.look_later(inner, webhook, at),
             }
         }
         None
@@ -172,22 +186,34 @@ impl Lanes {
         self.look_later(&mut inner, webhook, at);
     }
 
-    /// An attempt has ended; a failed one may be due again later.
-    pub(crate) fn finished(&self, webhook: WebhookId, signal: Signal, due_again: Option<Timestamp>, at: Timestamp) {
+    /// An attempt has ended. Unless nothing was sent, it is to be recorded: [`Lanes::recorded`].
+    pub(crate) fn finished(&self, webhook: WebhookId, signal: Signal, at: Timestamp) {
         let mut inner = self.inner.lock();
         inner.in_flight = inner.in_flight.saturating_sub(1);
+        inner.unrecorded += usize::from(signal != Signal::Unused);
         self.metrics.in_flight.dec();
         if let Some(lane) = inner.lanes.get_mut(&webhook) {
+            let before = lane.unproven();
             lane.finished(signal, at);
-            if let Some(due) = due_again {
-                lane.note_due(due);
-            }
+            let after = lane.unproven();
+            inner.unproven = (inner.unproven + after).saturating_sub(before);
+            inner.unpark();
             inner.call(webhook);
             self.look_later(&mut inner, webhook, at);
         }
-        if inner.stopped {
-            self.quiet.notify_waiters();
+        self.ring_when_quiet(&inner);
+    }
+
+    /// An attempt is recorded, or never will be; a failed one may be due again later.
+    pub(crate) fn recorded(&self, webhook: WebhookId, due_again: Option<Timestamp>, at: Timestamp) {
+        let mut inner = self.inner.lock();
+        inner.unrecorded = inner.unrecorded.saturating_sub(1);
+        if let Some(due) = due_again {
+            inner.lanes.entry(webhook).or_insert_with(Lane::new).note_due(due);
+            inner.call(webhook);
+            self.look_later(&mut inner, webhook, at);
         }
+        self.ring_when_quiet(&inner);
     }
 
     /// When the next alarm rings.
@@ -220,11 +246,17 @@ impl Lanes {
         queued
     }
 
-    /// Waits until no attempt is under way. Only after [`Lanes::stop`].
+    fn ring_when_quiet(&self, inner: &Inner) {
+        if inner.stopped && inner.is_quiet() {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    /// Waits until no attempt is under way or to be recorded. Only after [`Lanes::stop`].
     pub(crate) async fn quiet(&self) {
         loop {
             let rung = self.quiet.notified();
-            if self.inner.lock().in_flight == 0 {
+            if self.inner.lock().is_quiet() {
                 return;
             }
             rung.await;
@@ -259,6 +291,16 @@ impl Lanes {
 }
 
 impl Inner {
+    const fn is_quiet(&self) -> bool {
+        self.in_flight == 0 && self.unrecorded == 0
+    }
+
+    /// Has lanes that had to step aside wait in line again, as far as there is room for them.
+    fn unpark(&mut self) {
+        let room = UNPROVEN_MAX.saturating_sub(self.unproven).min(self.parked.len());
+        self.line.extend(self.parked.drain(..room));
+    }
+
     /// Puts a lane at the end of the line, once.
     fn call(&mut self, webhook: WebhookId) {
         if let Some(lane) = self.lanes.get_mut(&webhook)

@@ -13,6 +13,7 @@ pub mod intake;
 mod lane;
 pub mod lanes;
 pub mod metrics;
+mod record;
 pub mod sealing;
 pub mod upkeep;
 

@@ -1,5 +1,7 @@
 //! The verbs, each handed to the writer or to a reader.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidings_model::{
     CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
@@ -205,7 +207,7 @@ impl Store for SqliteStore {
         self.readers.run(move |connection| lease::due_webhooks(connection, &fresh)).await
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         self.writer.run(move |tx| settle::settle(tx, &settlements)).await
     }
 

@@ -1,5 +1,7 @@
 //! The trait.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidings_model::{
     CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
@@ -162,7 +164,7 @@ pub trait Store: Send + Sync {
     /// The delivery has then made as many attempts as the attempt's number says; it is due when a `RetryAt` says, and otherwise finished at
     /// `ended_at`. Every verdict but `Delivered` is a failure: the first since the last success sets `failing_since` to its `ended_at`. The
     /// attempt of a webhook that was deleted is recorded too; it has no health.
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
     /// Gives leases back unused: the deliveries are due as they were before. Leases that were lost are passed over.
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError>;
     /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of

@@ -29,7 +29,7 @@ pub async fn a_detail_has_the_event_and_the_attempts(store: &Arc<dyn Store>) {
         .iter()
         .map(|leased| settlement(leased, Verdict::RetryAt(at(10)), at(2)))
         .collect();
-    store.settle(settlements.clone()).await.done();
+    store.settle(settlements.clone().into()).await.done();
     let leased = world.lease(webhook, at(10), 1).await.deliveries.remove(0);
 
     let when = at(11);

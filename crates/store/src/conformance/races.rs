@@ -91,7 +91,7 @@ pub async fn one_of_many_finishes_a_delivery(store: &Arc<dyn Store>) {
             let (store, settlement) = (Arc::clone(store), settlement(&leased, Verdict::Delivered, at(2)));
             async move {
                 if writer % 2 == 0 {
-                    store.settle(vec![settlement]).await.done()[0] != Settled::LeaseLost
+                    store.settle(vec![settlement].into()).await.done()[0] != Settled::LeaseLost
                 } else {
                     store
                         .cancel_pending(webhook, CancelReason::WebhookDisabled, expired, 10)

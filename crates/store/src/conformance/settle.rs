@@ -95,17 +95,17 @@ pub async fn only_who_has_the_lease_settles(store: &Arc<dyn Store>) {
         other
     };
     let strangers = vec![wrong_token, elsewhere(nth(event, 1)), elsewhere(nth(unleased, 0))];
-    assert_eq!(store.settle(strangers).await.done(), [Settled::LeaseLost; 3]);
+    assert_eq!(store.settle(strangers.into()).await.done(), [Settled::LeaseLost; 3]);
     assert_eq!(attempts(&world, &leased).await, []);
     assert_eq!(health(&world, webhook).await, WebhookHealth::default());
     assert!(world.delivery(leased.id, at(3)).await.leased);
 
     let twice = vec![good.clone(), good.clone()];
-    assert_eq!(store.settle(twice).await.done(), [recorded(None), Settled::LeaseLost]);
+    assert_eq!(store.settle(twice.into()).await.done(), [recorded(None), Settled::LeaseLost]);
     assert_eq!(world.settle(good.clone()).await, Settled::LeaseLost);
     assert_eq!(attempts(&world, &leased).await, [good.attempt]);
     assert_eq!(health(&world, webhook).await.attempts, 1);
-    assert_eq!(store.settle(Vec::new()).await.done(), []);
+    assert_eq!(store.settle(Vec::new().into()).await.done(), []);
 }
 
 /// A lease that has ended is still good for settling while nobody has taken the delivery: what was sent was sent.
@@ -166,7 +166,7 @@ pub async fn settlements_of_one_call_come_one_after_the_other(store: &Arc<dyn St
         settlement(&ones[3], Verdict::RetryAt(at(90)), at(7)),
     ];
     let expected = [Some(at(3)), Some(at(4)), Some(at(3)), None, Some(at(7))].map(recorded);
-    assert_eq!(store.settle(settlements).await.done(), expected);
+    assert_eq!(store.settle(settlements.into()).await.done(), expected);
     let last = WebhookHealth {
         attempts: 4,
         failures: 3,

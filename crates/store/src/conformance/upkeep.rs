@@ -60,7 +60,7 @@ pub async fn what_is_pending_is_not_pruned(store: &Arc<dyn Store>) {
         settlement(&both[0], Verdict::Delivered, at(2)),
         settlement(&both[1], Verdict::RetryAt(at(50)), at(2)),
     ];
-    store.settle(settlements).await.done();
+    store.settle(settlements.into()).await.done();
     let resent = world.publish(at(3), &[webhook]).await;
     world.attempt(webhook, Verdict::Exhausted, at(3)).await;
     store.resend(world.environment, nth(resent, 0), at(4)).await.done().done();

@@ -286,7 +286,7 @@ impl World {
 
     /// Settles one attempt.
     pub(super) async fn settle(&self, settlement: Settlement) -> Settled {
-        let answers = self.store.settle(vec![settlement]).await.done();
+        let answers = self.store.settle(vec![settlement].into()).await.done();
         assert_eq!(answers.len(), 1);
         answers[0]
     }

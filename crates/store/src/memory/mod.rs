@@ -12,6 +12,7 @@ mod upkeep;
 mod webhooks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
@@ -252,9 +253,9 @@ impl Store for MemStore {
         Ok(self.state().due_webhooks())
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let mut state = self.state();
-        Ok(settlements.into_iter().map(|settlement| state.settle(settlement)).collect())
+        Ok(settlements.iter().map(|settlement| state.settle(settlement.clone())).collect())
     }
 
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError> {

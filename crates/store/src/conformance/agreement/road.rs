@@ -18,7 +18,7 @@ impl Actor {
                     .iter()
                     .filter_map(|(place, ending)| self.settlement(*place, *ending))
                     .collect();
-                format!("{:?}", self.store.settle(settlements).await.done())
+                format!("{:?}", self.store.settle(settlements.into()).await.done())
             }
             Road::Release(places) => {
                 let leases = places
