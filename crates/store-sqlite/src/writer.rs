@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tidings_model::{EnvironmentId, EventId};
 use tidings_runtime::Stopwatch;
 use tidings_store::{EventIdSequence, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blocks::Tail;
@@ -24,6 +26,13 @@ use crate::store::{CommitFigures, SqliteOptions};
 const QUEUE: usize = 1_024;
 /// Verbs that share one commit at most: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
+
+/// A batch that has at least so many verbs means that many callers are at it: the next one waits [`GATHER`] for theirs.
+const GATHER_FROM: usize = 8;
+/// A batch of so many is worth its fsync; nobody waits for more.
+const GATHER_ENOUGH: usize = 96;
+/// How long a batch gathers, when it does: about what a commit takes.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// What the writer keeps in memory. All of it can be read again from the database.
 pub(crate) struct Memory {
@@ -99,12 +108,16 @@ trait Job: Send {
 
     /// Tells the caller, once it is durable or has failed.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+
+    /// Where the caller waits.
+    fn runtime(&self) -> &Handle;
 }
 
 struct Verb<W, T> {
     work: W,
     done: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
+    runtime: Handle,
 }
 
 impl<W, T> Job for Verb<W, T>
@@ -121,6 +134,10 @@ where
         let Self { done, reply, .. } = *self;
         let answer = committed.and_then(|()| done.ok_or_else(|| unavailable("the verb was not run")));
         let _ = reply.send(answer); // a caller that is gone needs no answer
+    }
+
+    fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 }
 
@@ -151,9 +168,9 @@ impl Writer {
         let checkpointer = Checkpointer::start(file, &mut connection)?;
         let fresh = memory.fresh.view();
         let mut desk = Desk {
-            checkpointer,
             connection,
             memory,
+            checkpointer,
             options,
         };
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -189,7 +206,12 @@ impl Writer {
     {
         let queue = self.queue.lock().clone().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
-        let verb = Verb { work, done: None, reply };
+        let verb = Verb {
+            work,
+            done: None,
+            reply,
+            runtime: Handle::current(),
+        };
         queue.send(Box::new(verb)).await.map_err(|_| closed())?;
         drop(queue); // the writer ends when nobody can reach it any more
         answer.await.map_err(|_| closed())?
@@ -234,6 +256,9 @@ impl Desk {
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            if (GATHER_FROM..GATHER_ENOUGH).contains(&batch.len()) {
+                gather(&mut jobs, &mut batch);
+            }
             self.work(&mut batch);
             self.checkpointer.after_commit(&self.connection);
         }
@@ -242,7 +267,7 @@ impl Desk {
     /// Commits a batch and answers each of its verbs. When one verb fails the others are done again, each in a transaction of its own.
     fn work(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         match self.commit(batch) {
-            Ok(()) => batch.drain(..).for_each(|job| job.answer(Ok(()))),
+            Ok(()) => answer(std::mem::replace(batch, Vec::with_capacity(BATCH))),
             Err(Failed::Verb(_)) if batch.len() > 1 => {
                 for mut job in batch.drain(..) {
                     let committed = self.commit(std::slice::from_mut(&mut job));
@@ -289,6 +314,38 @@ impl From<Failed> for StoreError {
             Failed::Verb(fault) => fault.into(),
             Failed::Transaction(error) => unavailable(&error.to_string()),
         }
+    }
+}
+
+/// Waits for what is on its way, so that more share the fsync.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the writer is a thread of its own, and nothing is decided by how long it waits"
+)]
+fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
+    std::thread::sleep(GATHER);
+    while batch.len() < BATCH
+        && let Ok(job) = jobs.try_recv()
+    {
+        batch.push(job);
+    }
+}
+
+/// Tells all callers of a batch. They are woken where they run: one by one from this thread would cost a system call each.
+fn answer(batch: Vec<Box<dyn Job>>) {
+    let Some(runtime) = batch.first().map(|job| job.runtime().clone()) else {
+        return;
+    };
+    let alone = batch.len() == 1;
+    let tell = move || {
+        for job in batch {
+            job.answer(Ok(()));
+        }
+    };
+    if alone {
+        tell();
+    } else {
+        runtime.spawn(async move { tell() });
     }
 }
 

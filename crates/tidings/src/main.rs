@@ -30,6 +30,10 @@ use tokio::runtime::Builder;
 use crate::cli::Cli;
 use crate::failure::{CommandError, USAGE_STATUS};
 
+/// Every event is some dozens of small allocations that one thread makes and another gives back: that is what it is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
