@@ -106,13 +106,19 @@ fn checksum(migration: &Migration) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tidings_model::delivery::StatusFilter;
+    use tidings_model::{EnvironmentId, EventId, Timestamp, WebhookId};
+    use tidings_store::{DeliveryFilter, Page};
 
-    #[test]
-    fn deliveries_of_an_older_database_are_told_their_environment() {
-        let mut connection = Connection::open_in_memory().unwrap();
+    use super::*;
+    use crate::fresh::FreshView;
+    use crate::{deliveries, events};
+
+    /// A database as the first so many migrations left it.
+    fn older(versions: usize) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(HISTORY).unwrap();
-        for (migration, version) in MIGRATIONS[..2].iter().zip(1_u32..) {
+        for (migration, version) in MIGRATIONS[..versions].iter().zip(1_u32..) {
             connection.execute_batch(migration.sql).unwrap();
             connection
                 .execute(
@@ -121,6 +127,12 @@ mod tests {
                 )
                 .unwrap();
         }
+        connection
+    }
+
+    #[test]
+    fn deliveries_of_an_older_database_are_told_their_environment() {
+        let mut connection = older(2);
         connection
             .execute_batch(
                 "INSERT INTO events (id, environment, key, body) VALUES (1, 7, 'order.placed', x'');
@@ -134,5 +146,41 @@ mod tests {
             .query_row("SELECT environment FROM deliveries", [], |row| row.get(0))
             .unwrap();
         assert_eq!(environment, 7);
+    }
+
+    #[test]
+    fn what_an_older_database_had_is_listed_as_it_was() {
+        let mut connection = older(3);
+        connection
+            .execute_batch(
+                "INSERT INTO environments (id, uuid, name, folded_name, settings, routing_version, created_at)
+                 VALUES (7, x'01010101010101010101010101010101', 'Production', 'production', '{}', 1, 0);
+                 INSERT INTO events (id, environment, key, tenant, body) VALUES (1, 7, 'order.placed', 'acme', x'7b7d'), (2, 7, 'order.placed', NULL, x'7b7d');
+                 INSERT INTO deliveries (event, ordinal, webhook, trigger, state, due_at, ended_at, attempts, created_at, environment)
+                 VALUES (1, 0, 5, 0, 1, NULL, 9, 1, 0, 7), (1, 1, 6, 0, 2, NULL, 9, 1, 0, 7), (2, 0, 5, 0, 0, 4, NULL, 0, 0, 7)",
+            )
+            .unwrap();
+
+        apply(&mut connection, Path::new("tidings.db"), 0).unwrap();
+
+        let environment = EnvironmentId::from_chance([1; 16]);
+        let environment_uuid = environment.as_uuid().as_bytes().to_vec();
+        connection.execute("UPDATE environments SET uuid = ?1", [environment_uuid]).unwrap();
+        let list = |filter: DeliveryFilter| {
+            let found = deliveries::list(&connection, &FreshView::default(), &filter, Page::first(10), Timestamp::from_millis(9)).unwrap();
+            found.iter().map(|delivery| (delivery.id.event.raw(), delivery.id.ordinal)).collect::<Vec<_>>()
+        };
+        let all = DeliveryFilter::of(environment);
+        let of = |webhook| DeliveryFilter {
+            webhook: WebhookId::from_raw(webhook),
+            ..all.clone()
+        };
+        assert_eq!(list(all.clone()), [(2, 0), (1, 1), (1, 0)]);
+        assert_eq!(list(of(5)), [(2, 0), (1, 0)]);
+        assert_eq!(list(of(6)), [(1, 1)]);
+        let delivered = Some(StatusFilter::Delivered);
+        assert_eq!(list(DeliveryFilter { status: delivered, ..of(5) }), [(1, 0)]);
+        let event = events::one(&connection, environment, EventId::from_raw(1).unwrap()).unwrap().unwrap();
+        assert_eq!((event.tenant.unwrap().as_str(), &event.body[..]), ("acme", &b"{}"[..]));
     }
 }
