@@ -17,6 +17,7 @@ use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::schema::Schemas;
 use crate::throttle::Throttle;
+use crate::verified::VerifiedTokens;
 
 /// What the application is made of.
 pub struct AppParts {
@@ -47,6 +48,7 @@ pub struct App {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
     pub(crate) tokens: TokenKeys,
+    pub(crate) verified_tokens: VerifiedTokens,
     pub(crate) links: TokenKeys,
     /// Held while a link is used: it works once.
     pub(crate) linking: Mutex<()>,
@@ -76,6 +78,7 @@ impl App {
             entropy: parts.entropy,
             tasks: parts.tasks,
             tokens: TokenKeys::new(&parts.master_key.derive(TOKEN_KEY_PURPOSE), &[]),
+            verified_tokens: VerifiedTokens::default(),
             links: links::keys(&parts.master_key),
             linking: Mutex::default(),
             used_links: UsedLinks::default(),

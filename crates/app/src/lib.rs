@@ -29,6 +29,7 @@ pub mod testing;
 mod throttle;
 pub mod tokens;
 mod validate;
+mod verified;
 mod visit;
 pub mod waiting;
 pub mod webhooks;

@@ -9,9 +9,13 @@ use tidings_signing::CredentialHash;
 use crate::app::App;
 use crate::caller::{Caller, Identity};
 use crate::problem::{Code, Problem};
+use crate::verified::{Verified, VerifiedTokens};
 
 /// The audience of access tokens.
 pub const AUDIENCE: &str = "tidings";
+
+/// What is said of a genuine token that lacks what its kind needs.
+const INCOMPLETE: &str = "the access token is not valid: it is incomplete";
 
 /// Whom a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,32 +90,33 @@ impl App {
 
     /// Checks an access token.
     pub fn authenticate_token(&self, token: &str) -> Result<Caller, Problem> {
-        let now = self.clock.now().as_seconds().unsigned_abs();
-        let claims: Claims = self
-            .tokens
-            .verify(token, AUDIENCE, now)
-            .map_err(|error| unauthenticated(&format!("the access token is not valid: {error}")))?;
-        let incomplete = || unauthenticated("the access token is not valid: it is incomplete");
-        let scopes: Scopes = claims.scopes.parse().map_err(|_| incomplete())?;
-        if claims.kind == TokenKind::Local {
-            let environments = self.engine.directory.environments();
-            let environment = claims.vendor_id.or_else(|| environments.first().copied()).ok_or_else(incomplete)?;
+        let Verified {
+            kind,
+            credential,
+            environment,
+            tenant,
+            scopes,
+            ..
+        } = self.verified(token)?;
+        let incomplete = || unauthenticated(INCOMPLETE);
+        if kind == TokenKind::Local {
+            let first = || self.engine.directory.environments().first().copied();
             return Ok(Caller {
                 identity: Identity::Local,
-                environment,
+                environment: environment.or_else(first).ok_or_else(incomplete)?,
                 tenant: None,
                 scopes,
             });
         }
-        let (id, environment) = claims.sub.zip(claims.vendor_id).ok_or_else(incomplete)?;
+        let (id, environment) = credential.zip(environment).ok_or_else(incomplete)?;
         let credentials = self.credentials.load();
         let credential = credentials.get(&id).filter(|credential| credential.environment == environment);
         let credential = credential.ok_or_else(|| unauthenticated("the credential of this access token was revoked"))?;
         if !credential.scopes.covers(scopes) {
             return Err(incomplete());
         }
-        let (identity, tenant) = match claims.kind {
-            TokenKind::Tenant => (Identity::Tenant(id), Some(claims.tenant_id.ok_or_else(incomplete)?)),
+        let (identity, tenant) = match kind {
+            TokenKind::Tenant => (Identity::Tenant(id), Some(tenant.ok_or_else(incomplete)?)),
             TokenKind::Vendor | TokenKind::Local => (Identity::Credential(id), None),
         };
         Ok(Caller {
@@ -120,6 +125,29 @@ impl App {
             tenant,
             scopes,
         })
+    }
+
+    /// What a token says, when it is genuine and has not expired.
+    fn verified(&self, token: &str) -> Result<Verified, Problem> {
+        let now = self.clock.now().as_seconds().unsigned_abs();
+        let digest = VerifiedTokens::digest(token);
+        if let Some(known) = self.verified_tokens.get(&digest, now) {
+            return Ok(known);
+        }
+        let claims: Claims = self
+            .tokens
+            .verify(token, AUDIENCE, now)
+            .map_err(|error| unauthenticated(&format!("the access token is not valid: {error}")))?;
+        let verified = Verified {
+            kind: claims.kind,
+            credential: claims.sub,
+            environment: claims.vendor_id,
+            tenant: claims.tenant_id,
+            scopes: claims.scopes.parse().map_err(|_| unauthenticated(INCOMPLETE))?,
+            exp: claims.exp,
+        };
+        self.verified_tokens.remember(digest, verified.clone());
+        Ok(verified)
     }
 
     /// The caller acting in another environment: only operators and people may.

@@ -61,7 +61,7 @@ pub async fn fire(transport: &dyn Transport, shot: Shot<'_>) -> (Vec<(String, St
     let logged = sent
         .iter()
         .map(|(name, value)| {
-            let masked = carries_credential(name) && shot.headers.iter().any(|(custom, _)| custom == name);
+            let masked = shot.headers.iter().any(|(custom, _)| custom == name) && carries_credential(name);
             (name.clone(), if masked { MASKED.to_owned() } else { value.clone() })
         })
         .collect();

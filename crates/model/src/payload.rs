@@ -33,19 +33,27 @@ pub fn check(payload: &[u8]) -> Result<(), PayloadError> {
     if first.is_some_and(|byte| *byte != b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(payload).is_ok() {
         return Err(PayloadError::NotAnObject);
     }
+    // Of text that is known to be UTF-8 the parser does not ask it again for every string.
+    let reserved = match std::str::from_utf8(payload) {
+        Ok(text) => walk(serde_json::Deserializer::from_str(text)),
+        Err(_) => walk(serde_json::Deserializer::from_slice(payload)),
+    };
+    match reserved.map_err(|error| PayloadError::Unreadable(in_words(&error)))? {
+        Some(name) => Err(PayloadError::Reserved(name)),
+        None => Ok(()),
+    }
+}
+
+/// Reads one value to its end, and says which reserved member it has.
+fn walk<'de, R: serde_json::de::Read<'de>>(mut json: serde_json::Deserializer<R>) -> serde_json::Result<Option<&'static str>> {
     let mut reserved = None;
-    let mut json = serde_json::Deserializer::from_slice(payload);
     Value {
         depth: 0,
         reserved: &mut reserved,
     }
-    .deserialize(&mut json)
-    .and_then(|()| json.end())
-    .map_err(|error| PayloadError::Unreadable(in_words(&error)))?;
-    match reserved {
-        Some(name) => Err(PayloadError::Reserved(name)),
-        None => Ok(()),
-    }
+    .deserialize(&mut json)?;
+    json.end()?;
+    Ok(reserved)
 }
 
 /// What the parser says, with what to do where that is not plain.
