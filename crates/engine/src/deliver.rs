@@ -109,7 +109,9 @@ pub async fn attempt(
         schedule: routes.retry_schedule().clone(),
         trigger: delivery.trigger,
     };
-    let verdict = decide(&exchange, number, &policy, ended_at, Jitter::from_chance(entropy.u32()));
+    // Chance is a system call, and what was delivered needs none.
+    let jitter = if exchange.is_success() { Jitter::NONE } else { Jitter::from_chance(entropy.u32()) };
+    let verdict = decide(&exchange, number, &policy, ended_at, jitter);
     (
         Attempt {
             delivery: delivery.id,

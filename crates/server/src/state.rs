@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,30 +32,41 @@ impl Readiness {
     }
 }
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. Cloned several times for every request: one count goes up, whatever is in it.
 #[derive(Clone)]
-pub struct ServerState {
+pub struct ServerState(Arc<Shared>);
+
+/// What clones of a [`ServerState`] share.
+pub struct Shared {
     /// The application.
     pub app: Arc<App>,
     /// Whether this node wants traffic.
     pub ready: Readiness,
     /// The figures of the process.
-    pub metrics: Arc<MetricsPage>,
+    pub metrics: MetricsPage,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// A permit for every byte of the bodies that are being read.
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) bodies: Semaphore,
 }
 
 impl ServerState {
     /// From what the process is made of.
     pub fn new(app: Arc<App>, ready: Readiness, metrics: MetricsPage, clock: Arc<dyn Clock>) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             app,
             ready,
-            metrics: Arc::new(metrics),
+            metrics,
             clock,
-            bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
-        }
+            bodies: Semaphore::new(BODIES_BYTES_MAX),
+        }))
+    }
+}
+
+impl Deref for ServerState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }

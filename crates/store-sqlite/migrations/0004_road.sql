@@ -76,7 +76,7 @@ CREATE TABLE bodies (
 INSERT INTO bodies (event, user, application, body) SELECT id, user, application, body FROM events_before ORDER BY id;
 DROP TABLE events_before;
 
--- Written at its end, whatever the order in which receivers answer.
+-- Written at its end, whatever the order in which receivers answer. `detail` is bytes; it is text where it comes from before.
 ALTER TABLE attempts RENAME TO attempts_before;
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
@@ -89,7 +89,7 @@ CREATE TABLE attempts (
     verdict    INTEGER NOT NULL CHECK (verdict BETWEEN 0 AND 3),
     retry_at   INTEGER,
     why        INTEGER CHECK (why BETWEEN 0 AND 2),
-    detail     TEXT    NOT NULL,
+    detail     ANY     NOT NULL CHECK (typeof(detail) = 'blob' OR typeof(detail) = 'text'),
     reply_body BLOB,
     CHECK ((verdict = 1) = (retry_at IS NOT NULL)),
     CHECK ((verdict = 3) = (why IS NOT NULL))

@@ -1,13 +1,11 @@
-//! Attempts as rows: what is asked for in statements has columns, the rest is one JSON document.
+//! Attempts as rows: what is asked for in statements has columns, the rest is the [`crate::detail`].
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
-
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-use tidings_model::{Attempt, CancelReason, DeliveryId, Exchange, Failure, Reply, Timestamp, Timings, Verdict};
+use tidings_model::{Attempt, CancelReason, DeliveryId, Timestamp, Verdict};
 
 use crate::codes::Code;
+use crate::detail;
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
 
@@ -15,28 +13,6 @@ const DELIVERED: i64 = 0;
 const RETRY: i64 = 1;
 const EXHAUSTED: i64 = 2;
 const CANCEL: i64 = 3;
-
-/// Everything of an attempt that only people look at. The names of its members are part of the schema.
-#[derive(Serialize, Deserialize)]
-struct Detail<'a> {
-    url: Cow<'a, str>,
-    request_headers: Cow<'a, [(String, String)]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reply: Option<ReplyHead<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    failure: Option<Cow<'a, Failure>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    address: Option<SocketAddr>,
-    timings: Timings,
-}
-
-/// A reply without its body, which is bytes and has a column.
-#[derive(Serialize, Deserialize)]
-struct ReplyHead<'a> {
-    status: u16,
-    headers: Cow<'a, [(String, String)]>,
-    body_truncated: bool,
-}
 
 /// Writes an attempt.
 pub(crate) fn insert(connection: &Connection, attempt: &Attempt, ended_at: Timestamp) -> Outcome<()> {
@@ -62,7 +38,7 @@ pub(crate) fn insert(connection: &Connection, attempt: &Attempt, ended_at: Times
             verdict,
             retry_at,
             why,
-            detail(attempt)?,
+            detail::write(attempt).map_err(|error| unwritable(attempt, &error))?,
             attempt.exchange.reply.as_ref().map(|reply| &reply.body[..]),
         ])?;
     Ok(())
@@ -92,51 +68,31 @@ fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<Attempt> {
         (CANCEL, None, Some(why)) => Verdict::Cancel(why),
         _ => return Err(record.damaged("verdict", "does not go with its time or its reason")),
     };
-    let detail: Detail<'_> = record.json("detail")?;
-    let reply = match (detail.reply, record.get::<Option<Vec<u8>>>("reply_body")?) {
-        (Some(head), Some(body)) => Some(Reply {
-            status: head.status,
-            headers: head.headers.into_owned(),
-            body: body.into(),
-            body_truncated: head.body_truncated,
-        }),
-        (None, None) => None,
-        _ => return Err(record.damaged("reply_body", "there without the head of a reply, or not there with one")),
+    let detail = match record.value("detail")? {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| detail::read_older(text).ok()),
+        ValueRef::Blob(bytes) => detail::read(bytes),
+        _ => None,
     };
+    let mut detail = detail.ok_or_else(|| record.damaged("detail", "not the detail of an attempt"))?;
+    match (&mut detail.exchange.reply, record.get::<Option<Vec<u8>>>("reply_body")?) {
+        (Some(reply), Some(body)) => reply.body = body.into(),
+        (None, None) => {}
+        _ => return Err(record.damaged("reply_body", "there without the head of a reply, or not there with one")),
+    }
     Ok(Attempt {
         delivery,
         number: record.get("number")?,
         started_at: record.time("started_at")?,
-        url: detail.url.into_owned(),
-        request_headers: detail.request_headers.into_owned(),
-        exchange: Exchange {
-            reply,
-            failure: detail.failure.map(Cow::into_owned),
-            address: detail.address,
-            timings: detail.timings,
-        },
+        url: detail.url,
+        request_headers: detail.request_headers,
+        exchange: detail.exchange,
         verdict,
     })
 }
 
-fn detail(attempt: &Attempt) -> Outcome<String> {
-    let exchange = &attempt.exchange;
-    let detail = Detail {
-        url: Cow::Borrowed(&attempt.url),
-        request_headers: Cow::Borrowed(&attempt.request_headers),
-        reply: exchange.reply.as_ref().map(|reply| ReplyHead {
-            status: reply.status,
-            headers: Cow::Borrowed(&reply.headers),
-            body_truncated: reply.body_truncated,
-        }),
-        failure: exchange.failure.as_ref().map(Cow::Borrowed),
-        address: exchange.address,
-        timings: exchange.timings,
-    };
-    serde_json::to_string(&detail).map_err(|error| {
-        Fault::Damaged(format!(
-            "attempt {} of {} cannot be written: {error}",
-            attempt.number, attempt.delivery
-        ))
-    })
+fn unwritable(attempt: &Attempt, error: &postcard::Error) -> Fault {
+    Fault::Damaged(format!(
+        "attempt {} of {} cannot be written: {error}",
+        attempt.number, attempt.delivery
+    ))
 }

@@ -1,6 +1,6 @@
 //! The numbers under which words are stored. They are part of the schema: a number never changes its meaning.
 
-use tidings_model::{CancelReason, DisableReason, Trigger};
+use tidings_model::{CancelReason, DisableReason, FailureKind, Trigger};
 use tidings_store::PersonRole;
 
 /// Not finished. Also written out in the conditions of statements and of partial indexes, as the planner wants it.
@@ -70,6 +70,30 @@ impl Code for PersonRole {
             Self::Owner => 0,
             Self::Admin => 1,
             Self::Viewer => 2,
+        }
+    }
+}
+
+impl Code for FailureKind {
+    const ALL: &'static [Self] = &[
+        Self::Refused,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Disconnected,
+        Self::Protocol,
+    ];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::Refused => 0,
+            Self::Dns => 1,
+            Self::Connect => 2,
+            Self::Tls => 3,
+            Self::Timeout => 4,
+            Self::Disconnected => 5,
+            Self::Protocol => 6,
         }
     }
 }

@@ -15,6 +15,7 @@ mod codes;
 mod connection;
 mod credentials;
 mod deliveries;
+mod detail;
 mod environments;
 mod event_types;
 mod events;

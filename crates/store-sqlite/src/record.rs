@@ -34,9 +34,14 @@ impl<'row, 'statement> Record<'row, 'statement> {
         into(self.get(column)?).ok_or_else(|| self.damaged(column, "not a value that it can have"))
     }
 
+    /// A column of whichever type it is.
+    pub(crate) fn value(&self, column: &str) -> Outcome<ValueRef<'row>> {
+        self.row.get_ref(column).map_err(|error| self.damaged(column, error))
+    }
+
     /// A column of bytes that are read where they lie.
     pub(crate) fn bytes<U>(&self, column: &str, into: impl FnOnce(&[u8]) -> Option<U>) -> Outcome<U> {
-        let value = self.row.get_ref(column).map_err(|error| self.damaged(column, error))?;
+        let value = self.value(column)?;
         let bytes = value.as_blob().map_err(|error| self.damaged(column, error))?;
         into(bytes).ok_or_else(|| self.damaged(column, "not a value that it can have"))
     }
@@ -62,7 +67,7 @@ impl<'row, 'statement> Record<'row, 'statement> {
 
     /// As [`Self::parse`], where the column may be empty.
     pub(crate) fn optional_parse<U: FromStr<Err: Display>>(&self, column: &str) -> Outcome<Option<U>> {
-        match self.row.get_ref(column).map_err(|error| self.damaged(column, error))? {
+        match self.value(column)? {
             ValueRef::Null => Ok(None),
             _ => self.parse(column).map(Some),
         }
@@ -90,7 +95,7 @@ impl<'row, 'statement> Record<'row, 'statement> {
     }
 
     fn text(&self, column: &str) -> Outcome<&'row str> {
-        let value = self.row.get_ref(column).map_err(|error| self.damaged(column, error))?;
+        let value = self.value(column)?;
         value.as_str().map_err(|error| self.damaged(column, error))
     }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
@@ -26,13 +25,6 @@ use crate::store::{CommitFigures, SqliteOptions};
 const QUEUE: usize = 1_024;
 /// Verbs that share one commit at most: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
-
-/// A batch that has at least so many verbs means that many callers are at it: the next one waits [`GATHER`] for theirs.
-const GATHER_FROM: usize = 8;
-/// A batch of so many is worth its fsync; nobody waits for more.
-const GATHER_ENOUGH: usize = 96;
-/// How long a batch gathers, when it does: about what a commit takes.
-const GATHER: Duration = Duration::from_millis(1);
 
 /// What the writer keeps in memory. All of it can be read again from the database.
 pub(crate) struct Memory {
@@ -256,9 +248,6 @@ impl Desk {
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-            if (GATHER_FROM..GATHER_ENOUGH).contains(&batch.len()) {
-                gather(&mut jobs, &mut batch);
-            }
             self.work(&mut batch);
             self.checkpointer.after_commit(&self.connection);
         }
@@ -314,20 +303,6 @@ impl From<Failed> for StoreError {
             Failed::Verb(fault) => fault.into(),
             Failed::Transaction(error) => unavailable(&error.to_string()),
         }
-    }
-}
-
-/// Waits for what is on its way, so that more share the fsync.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the writer is a thread of its own, and nothing is decided by how long it waits"
-)]
-fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-    std::thread::sleep(GATHER);
-    while batch.len() < BATCH
-        && let Ok(job) = jobs.try_recv()
-    {
-        batch.push(job);
     }
 }
 
