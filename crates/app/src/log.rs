@@ -96,7 +96,7 @@ impl App {
                 Problem::new(Code::Conflict, "the webhook of this delivery is disabled; enable it, then resend")
             }
         })?;
-        self.engine.due(delivery.webhook, now);
+        self.engine.due(caller.environment, delivery.webhook, now);
         Ok(delivery)
     }
 }

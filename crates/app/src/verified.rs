@@ -34,10 +34,7 @@ pub(crate) struct VerifiedTokens(RwLock<HashMap<TokenDigest, Verified>>);
 impl VerifiedTokens {
     /// What a token is known by here.
     pub(crate) fn digest(token: &str) -> TokenDigest {
-        digest(&SHA256, token.as_bytes())
-            .as_ref()
-            .try_into()
-            .expect("SHA-256 has 32 bytes")
+        digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
     /// What a token says that was verified before and is good for longer than `now_secs`.

@@ -110,7 +110,11 @@ pub async fn attempt(
         trigger: delivery.trigger,
     };
     // Chance is a system call, and what was delivered needs none.
-    let jitter = if exchange.is_success() { Jitter::NONE } else { Jitter::from_chance(entropy.u32()) };
+    let jitter = if exchange.is_success() {
+        Jitter::NONE
+    } else {
+        Jitter::from_chance(entropy.u32())
+    };
     let verdict = decide(&exchange, number, &policy, ended_at, jitter);
     (
         Attempt {

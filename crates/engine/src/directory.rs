@@ -13,13 +13,22 @@ use tidings_store::{CustomEventType, Routing, Store, StoreError};
 
 use crate::sealing::{UnsealError, open_headers, open_secret};
 
+/// To whom a webhook belongs. Owners get equal turns at sending, however many webhooks they have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The tenant whose events its webhooks see; none: they see the events of all.
+    pub tenant: Option<TenantId>,
+}
+
 /// One webhook, ready to be sent to.
 #[derive(Debug)]
 pub struct Destination {
     /// The webhook.
     pub webhook: WebhookId,
-    /// The tenant whose events it sees.
-    pub tenant: Option<TenantId>,
+    /// To whom it belongs.
+    pub owner: Owner,
     /// Whether it gets deliveries.
     pub active: bool,
     /// How to send to it; when that is not possible, why.
@@ -128,7 +137,10 @@ impl Routes {
 fn destination(webhook: &Webhook, settings: &Settings, vault: &Vault) -> Destination {
     Destination {
         webhook: webhook.id,
-        tenant: webhook.tenant.clone(),
+        owner: Owner {
+            environment: webhook.environment,
+            tenant: webhook.tenant.clone(),
+        },
         active: webhook.state.is_active(),
         sending: sending(webhook, settings, vault),
     }

@@ -14,7 +14,7 @@ use crate::activity::Activity;
 use crate::deliver::{Shot, attempt, fire};
 use crate::directory::Directory;
 use crate::intake::ACCEPTING_BYTES_MAX;
-use crate::lane::Signal;
+use crate::lane::{FAST, Signal};
 use crate::lanes::{Lanes, Work};
 use crate::metrics::Metrics;
 use crate::record::Desk;
@@ -178,9 +178,17 @@ impl Engine {
     }
 
     /// A delivery was made due in the store: looks at its lane.
-    pub fn due(self: &Arc<Self>, webhook: WebhookId, due: Timestamp) {
-        self.lanes.note_due(webhook, due, self.clock.now());
+    pub fn due(self: &Arc<Self>, environment: EnvironmentId, webhook: WebhookId, due: Timestamp) {
+        self.note_due(environment, webhook, due);
         self.pump();
+    }
+
+    /// Tells a lane what waits for it in the store, and whose turns it takes when the routing knows.
+    pub(crate) fn note_due(&self, environment: EnvironmentId, webhook: WebhookId, due: Timestamp) {
+        let routes = self.directory.routes(environment);
+        let destination = routes.as_ref().and_then(|routes| routes.destination(webhook));
+        let owner = destination.map(|destination| &destination.owner);
+        self.lanes.note_due(webhook, owner, due, self.clock.now());
     }
 
     /// Checks a URL as a send would, up to the connect.
@@ -210,7 +218,8 @@ impl Engine {
 /// What an attempt tells its lane.
 fn signal(attempt: &Attempt, ended_at: Timestamp) -> Signal {
     if attempt.exchange.is_success() {
-        return Signal::Well;
+        let fast = u128::from(attempt.exchange.timings.total_us) < FAST.as_micros();
+        return if fast { Signal::Well } else { Signal::Slowly };
     }
     match &attempt.exchange.reply {
         Some(reply) if matches!(reply.status, 429 | 503) => {

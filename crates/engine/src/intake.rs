@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidings_model::{CancelReason, DeliveryId, EnvironmentId, EventId, EventType, TenantId, Timestamp, Trigger, WebhookId};
 use tidings_store::{AppendRefusal, Appended, Idempotency, LeasedDelivery, NewEvent, Start, StoreError, Target};
 
-use crate::directory::Routes;
+use crate::directory::{Destination, Routes};
 use crate::engine::Engine;
 
 /// Bytes of events that are being accepted at the same time, at most; beyond it callers are told to come back.
@@ -148,7 +148,7 @@ impl Engine {
             .map(|destination| {
                 let start = if !destination.active {
                     Start::Skipped(CancelReason::WebhookDisabled)
-                } else if places.take(destination.webhook, draft.body.len(), at) {
+                } else if places.take(destination, draft.body.len(), at) {
                     Start::Leased(self.lanes.grant(at))
                 } else {
                     Start::Due
@@ -199,7 +199,10 @@ impl Engine {
                         lease,
                     });
                 }
-                Start::Due => self.lanes.note_due(target.webhook, at, at),
+                Start::Due => {
+                    let owner = routes.destination(target.webhook).map(|destination| &destination.owner);
+                    self.lanes.note_due(target.webhook, owner, at, at);
+                }
                 Start::Skipped(_) => {}
             }
         }
@@ -213,8 +216,9 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn take(&mut self, webhook: WebhookId, bytes: usize, at: Timestamp) -> bool {
-        let taken = self.engine.lanes.reserve(webhook, bytes, at);
+    fn take(&mut self, destination: &Destination, bytes: usize, at: Timestamp) -> bool {
+        let webhook = destination.webhook;
+        let taken = self.engine.lanes.reserve(webhook, &destination.owner, bytes, at);
         if taken {
             self.taken.push((webhook, bytes));
         }

@@ -6,12 +6,16 @@ use std::time::Duration;
 use tidings_model::Timestamp;
 use tidings_store::LeasedDelivery;
 
+use crate::turns::OwnerId;
+
 /// Deliveries that a lane holds in memory for each attempt that it may have under way, at most: a lane that moves slowly holds little.
 const QUEUE_PER_ATTEMPT: usize = 64;
 /// Attempts of one webhook under way at the same time, at most.
 pub(crate) const LANE_CONCURRENCY_MAX: usize = 64;
 /// Attempts under way that a webhook starts with.
 const LANE_CONCURRENCY_START: usize = 8;
+/// An answer that takes longer than this does not widen a lane.
+pub(crate) const FAST: Duration = Duration::from_secs(1);
 /// A lease that ends sooner than this is given back rather than sent with: the longest deadline and a margin to record the attempt.
 pub(crate) const LEASE_LEFT_MIN: Duration = Duration::from_secs(75);
 /// How long a lease lasts.
@@ -39,6 +43,8 @@ pub(crate) enum Step {
 pub(crate) enum Signal {
     /// 2xx.
     Well,
+    /// 2xx, but not before [`FAST`]: more at a time would not make it faster.
+    Slowly,
     /// Anything else.
     Failed,
     /// 429 or 503: leave it alone for a while.
@@ -60,12 +66,14 @@ pub(crate) struct Lane {
     /// When the store next has something for this lane, as far as is known.
     next_due: Option<Timestamp>,
     refilling: bool,
+    /// Whose turns it takes.
+    pub(crate) owner: OwnerId,
     /// In the line of lanes that want a turn.
     pub(crate) in_line: bool,
 }
 
 impl Lane {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new(owner: OwnerId) -> Self {
         Self {
             queue: VecDeque::new(),
             reserved: 0,
@@ -75,6 +83,7 @@ impl Lane {
             paused_until: Timestamp::from_millis(0),
             next_due: None,
             refilling: false,
+            owner,
             in_line: false,
         }
     }
@@ -174,7 +183,7 @@ impl Lane {
         debug_assert!(self.in_flight > 0, "an attempt ends once");
         self.in_flight = self.in_flight.saturating_sub(1);
         if signal != Signal::Unused {
-            self.proven = signal == Signal::Well;
+            self.proven = matches!(signal, Signal::Well | Signal::Slowly);
         }
         match signal {
             Signal::Well => self.concurrency = (self.concurrency + 1).min(LANE_CONCURRENCY_MAX),
@@ -183,7 +192,7 @@ impl Lane {
                 self.concurrency = 1;
                 self.paused_until = self.paused_until.max(at + wish.unwrap_or(PAUSE_DEFAULT).min(PAUSE_MAX));
             }
-            Signal::Unused => {}
+            Signal::Slowly | Signal::Unused => {}
         }
     }
 
@@ -216,11 +225,12 @@ mod tests {
     use tidings_store::{LeaseGrant, LeaseToken};
 
     use super::*;
+    use crate::turns::Turns;
 
     const AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     fn lane() -> Lane {
-        Lane::new()
+        Lane::new(Turns::default().join(None))
     }
 
     fn delivery(number: u16) -> LeasedDelivery {
@@ -253,6 +263,17 @@ mod tests {
         lane.finished(Signal::Well, AT);
         assert!(matches!(lane.step(AT), Step::Send(_)));
         assert!(matches!(lane.step(AT), Step::Send(_)), "a success widens the lane by one");
+        assert_eq!(lane.step(AT), Step::Rest);
+    }
+
+    #[test]
+    fn a_webhook_that_answers_slowly_gets_no_more_at_a_time() {
+        let mut lane = lane();
+        (0..20).for_each(|number| lane.push(delivery(number)));
+        while matches!(lane.step(AT), Step::Send(_)) {}
+        lane.finished(Signal::Slowly, AT);
+        assert!(lane.is_proven());
+        assert!(matches!(lane.step(AT), Step::Send(_)));
         assert_eq!(lane.step(AT), Step::Rest);
     }
 

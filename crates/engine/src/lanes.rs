@@ -1,6 +1,7 @@
 //! All lanes: fair turns, bounded memory, and the hands that carry out what a lane wants.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
@@ -8,8 +9,10 @@ use tidings_model::{Timestamp, WebhookId};
 use tidings_store::{DueBatch, LeaseGrant, LeaseToken, LeasedDelivery};
 use tokio::sync::Notify;
 
+use crate::directory::Owner;
 use crate::lane::{LEASE, Lane, Signal, Step};
 use crate::metrics::Metrics;
+use crate::turns::Turns;
 
 /// Attempts of all webhooks under way at the same time, at most.
 pub const IN_FLIGHT_MAX: usize = 2_048;
@@ -35,10 +38,8 @@ pub(crate) enum Work {
 #[derive(Debug, Default)]
 struct Inner {
     lanes: BTreeMap<WebhookId, Lane>,
-    /// Lanes that want a turn, in the order of their turns.
-    line: VecDeque<WebhookId>,
-    /// Lanes that want a turn and have not shown that they answer, while [`UNPROVEN_MAX`] attempts of such lanes are under way.
-    parked: VecDeque<WebhookId>,
+    /// Lanes that want a turn. Those that have not shown that they answer step aside while [`UNPROVEN_MAX`] attempts of such lanes are under way.
+    turns: Turns,
     /// Lanes that want to be looked at later.
     alarms: BTreeSet<(Timestamp, WebhookId)>,
     queued_bytes: usize,
@@ -81,12 +82,12 @@ impl Lanes {
     }
 
     /// Takes a place for a delivery that is about to be appended.
-    pub(crate) fn reserve(&self, webhook: WebhookId, bytes: usize, at: Timestamp) -> bool {
+    pub(crate) fn reserve(&self, webhook: WebhookId, owner: &Owner, bytes: usize, at: Timestamp) -> bool {
         let mut inner = self.inner.lock();
         if inner.stopped || inner.queued_bytes + bytes > QUEUED_BYTES_MAX {
             return false;
         }
-        let taken = inner.lanes.entry(webhook).or_insert_with(Lane::new).reserve(at);
+        let taken = inner.lane(webhook, Some(owner)).reserve(at);
         if taken {
             inner.queued_bytes += bytes;
         }
@@ -106,7 +107,7 @@ impl Lanes {
     pub(crate) fn hand_over(&self, delivery: LeasedDelivery) {
         let mut inner = self.inner.lock();
         let webhook = delivery.webhook;
-        let lane = inner.lanes.entry(webhook).or_insert_with(Lane::new);
+        let lane = inner.lane(webhook, None); // it is there, and its owner known, since the place was taken
         lane.unreserve();
         lane.push(delivery);
         self.metrics.queued.inc();
@@ -114,9 +115,9 @@ impl Lanes {
     }
 
     /// Something of a webhook waits in the store from that time on.
-    pub(crate) fn note_due(&self, webhook: WebhookId, due: Timestamp, at: Timestamp) {
+    pub(crate) fn note_due(&self, webhook: WebhookId, owner: Option<&Owner>, due: Timestamp, at: Timestamp) {
         let mut inner = self.inner.lock();
-        inner.lanes.entry(webhook).or_insert_with(Lane::new).note_due(due);
+        inner.lane(webhook, owner).note_due(due);
         inner.call(webhook);
         self.look_later(&mut inner, webhook, at);
     }
@@ -126,23 +127,27 @@ impl Lanes {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         while inner.in_flight < IN_FLIGHT_MAX && inner.unrecorded < UNRECORDED_MAX && !inner.stopped {
-            let webhook = inner.line.pop_front()?;
+            let (owner, webhook) = inner.turns.next()?;
             let Some(lane) = inner.lanes.get_mut(&webhook) else {
                 continue;
             };
             if !lane.is_proven() && inner.unproven >= UNPROVEN_MAX {
-                inner.parked.push_back(webhook);
+                inner.turns.step_aside(lane.owner, webhook);
                 continue;
             }
             lane.in_line = false;
-            match lane.step(at) {
+            let step = lane.step(at);
+            if !matches!(step, Step::Rest) {
+                inner.turns.used(owner);
+            }
+            match step {
                 Step::Send(delivery) => {
                     inner.unproven += usize::from(!lane.is_proven());
                     inner.in_flight += 1;
                     inner.queued_bytes -= delivery.body.len().min(inner.queued_bytes);
                     self.metrics.queued.dec();
                     self.metrics.in_flight.inc();
-                    inner.call(webhook); // to the back of the line: everybody gets a turn
+                    inner.call(webhook); // to the back of its owner's line: every webhook gets a turn
                     return Some(Work::Send(delivery));
                 }
                 Step::Refill(want) => {
@@ -197,7 +202,7 @@ impl Lanes {
             lane.finished(signal, at);
             let after = lane.unproven();
             inner.unproven = (inner.unproven + after).saturating_sub(before);
-            inner.unpark();
+            inner.call_back();
             inner.call(webhook);
             self.look_later(&mut inner, webhook, at);
         }
@@ -209,7 +214,7 @@ impl Lanes {
         let mut inner = self.inner.lock();
         inner.unrecorded = inner.unrecorded.saturating_sub(1);
         if let Some(due) = due_again {
-            inner.lanes.entry(webhook).or_insert_with(Lane::new).note_due(due);
+            inner.lane(webhook, None).note_due(due);
             inner.call(webhook);
             self.look_later(&mut inner, webhook, at);
         }
@@ -233,7 +238,14 @@ impl Lanes {
     /// Forgets lanes of which nothing is in memory or known to wait.
     pub(crate) fn sweep(&self, at: Timestamp) {
         let mut inner = self.inner.lock();
-        inner.lanes.retain(|_, lane| lane.in_line || !lane.is_idle(at));
+        let Inner { lanes, turns, .. } = &mut *inner;
+        lanes.retain(|_, lane| {
+            let stays = lane.in_line || !lane.is_idle(at);
+            if !stays {
+                turns.leave(lane.owner);
+            }
+            stays
+        });
         self.metrics.lanes.set(i64::try_from(inner.lanes.len()).unwrap_or(i64::MAX));
     }
 
@@ -296,9 +308,22 @@ impl Inner {
     }
 
     /// Has lanes that had to step aside wait in line again, as far as there is room for them.
-    fn unpark(&mut self) {
-        let room = UNPROVEN_MAX.saturating_sub(self.unproven).min(self.parked.len());
-        self.line.extend(self.parked.drain(..room));
+    fn call_back(&mut self) {
+        self.turns.call_back(UNPROVEN_MAX.saturating_sub(self.unproven));
+    }
+
+    /// The lane of a webhook, which is made when there is none.
+    fn lane(&mut self, webhook: WebhookId, owner: Option<&Owner>) -> &mut Lane {
+        match self.lanes.entry(webhook) {
+            Entry::Vacant(place) => place.insert(Lane::new(self.turns.join(owner))),
+            Entry::Occupied(place) => {
+                let lane = place.into_mut();
+                if let Some(owner) = owner {
+                    lane.owner = self.turns.introduce(lane.owner, owner);
+                }
+                lane
+            }
+        }
     }
 
     /// Puts a lane at the end of the line, once.
@@ -307,7 +332,7 @@ impl Inner {
             && !lane.in_line
         {
             lane.in_line = true;
-            self.line.push_back(webhook);
+            self.turns.call(lane.owner, webhook);
         }
     }
 }

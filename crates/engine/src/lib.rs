@@ -15,10 +15,11 @@ pub mod lanes;
 pub mod metrics;
 mod record;
 pub mod sealing;
+mod turns;
 pub mod upkeep;
 
 pub use activity::Activity;
-pub use directory::{Destination, Directory, Routes};
+pub use directory::{Destination, Directory, Owner, Routes};
 pub use engine::{Engine, EngineParts};
 pub use intake::{AcceptError, Accepted, Draft};
 pub use metrics::Metrics;

@@ -106,7 +106,7 @@ impl Engine {
             if due.cancelled.is_some() {
                 self.cancel(due).await?;
             } else {
-                self.lanes.note_due(due.webhook, due.next_due, self.clock.now());
+                self.note_due(due.environment, due.webhook, due.next_due);
             }
         }
         Ok(())

@@ -169,6 +169,10 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_detail_are_not_read_as_one() {
-        assert!([&b""[..], b"\x02", b"\x01\xff\xff", b"{}"].into_iter().all(|bytes| read(bytes).is_none()));
+        assert!(
+            [&b""[..], b"\x02", b"\x01\xff\xff", b"{}"]
+                .into_iter()
+                .all(|bytes| read(bytes).is_none())
+        );
     }
 }

@@ -167,8 +167,18 @@ mod tests {
         let environment_uuid = environment.as_uuid().as_bytes().to_vec();
         connection.execute("UPDATE environments SET uuid = ?1", [environment_uuid]).unwrap();
         let list = |filter: DeliveryFilter| {
-            let found = deliveries::list(&connection, &FreshView::default(), &filter, Page::first(10), Timestamp::from_millis(9)).unwrap();
-            found.iter().map(|delivery| (delivery.id.event.raw(), delivery.id.ordinal)).collect::<Vec<_>>()
+            let found = deliveries::list(
+                &connection,
+                &FreshView::default(),
+                &filter,
+                Page::first(10),
+                Timestamp::from_millis(9),
+            )
+            .unwrap();
+            found
+                .iter()
+                .map(|delivery| (delivery.id.event.raw(), delivery.id.ordinal))
+                .collect::<Vec<_>>()
         };
         let all = DeliveryFilter::of(environment);
         let of = |webhook| DeliveryFilter {
@@ -179,8 +189,16 @@ mod tests {
         assert_eq!(list(of(5)), [(2, 0), (1, 0)]);
         assert_eq!(list(of(6)), [(1, 1)]);
         let delivered = Some(StatusFilter::Delivered);
-        assert_eq!(list(DeliveryFilter { status: delivered, ..of(5) }), [(1, 0)]);
-        let event = events::one(&connection, environment, EventId::from_raw(1).unwrap()).unwrap().unwrap();
+        assert_eq!(
+            list(DeliveryFilter {
+                status: delivered,
+                ..of(5)
+            }),
+            [(1, 0)]
+        );
+        let event = events::one(&connection, environment, EventId::from_raw(1).unwrap())
+            .unwrap()
+            .unwrap();
         assert_eq!((event.tenant.unwrap().as_str(), &event.body[..]), ("acme", &b"{}"[..]));
     }
 }

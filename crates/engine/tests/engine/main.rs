@@ -5,3 +5,4 @@
 mod activity;
 mod road;
 mod support;
+mod turns;

@@ -146,12 +146,16 @@ impl World {
 
     /// A webhook for everything, straight into the store: the engine has not heard of it.
     pub(crate) async fn unannounced_webhook(&mut self, name: &str) -> WebhookId {
+        self.create_webhook(name, None).await
+    }
+
+    async fn create_webhook(&mut self, name: &str, tenant: Option<&str>) -> WebhookId {
         let id = WebhookId::new(START, self.next);
         self.next += 1;
         let webhook = Webhook {
             id,
             environment: self.environment,
-            tenant: None,
+            tenant: tenant.map(|tenant| tenant.parse().unwrap()),
             name: name.to_owned(),
             description: String::new(),
             url: format!("https://{name}.test/"),
@@ -173,19 +177,39 @@ impl World {
         id
     }
 
+    /// Webhooks of a tenant, named by it and a number.
+    pub(crate) async fn webhooks_of(&mut self, tenant: &str, count: usize, script: &[Does]) {
+        for number in 0..count {
+            let name = format!("{tenant}-{number}");
+            self.network.scripts.lock().insert(format!("https://{name}.test/"), script.to_vec());
+            self.create_webhook(&name, Some(tenant)).await;
+        }
+        self.engine.changed(self.environment).await.unwrap();
+        settle().await;
+    }
+
     pub(crate) async fn publish(&self) -> Accepted {
+        self.accept(None, 1).await.remove(0)
+    }
+
+    /// Accepts so many events of a tenant at once.
+    pub(crate) async fn publish_of(&self, tenant: &str, count: usize) {
+        self.accept(Some(tenant), count).await;
+    }
+
+    async fn accept(&self, tenant: Option<&str>, count: usize) -> Vec<Accepted> {
         let draft = Draft {
             event_type: Arc::clone(Catalog::built_in().get("frontegg.user.created").unwrap()),
-            tenant: None,
+            tenant: tenant.map(|tenant| tenant.parse().unwrap()),
             user: None,
             application: None,
             body: Bytes::from_static(b"{\"eventKey\":\"frontegg.user.created\"}"),
             idempotency: None,
             for_webhooks: true,
         };
-        let accepted = self.engine.accept(self.environment, vec![draft]).await.unwrap();
+        let accepted = self.engine.accept(self.environment, vec![draft; count]).await.unwrap();
         settle().await;
-        accepted.into_iter().next().unwrap().unwrap()
+        accepted.into_iter().map(Result::unwrap).collect()
     }
 
     /// Lets time pass and everybody act when their time has come.
@@ -220,6 +244,12 @@ impl World {
             .filter(|(to, ..)| *to == url)
             .map(|(_, at, _)| at.as_millis() - START.as_millis())
             .collect()
+    }
+
+    /// Who got a request, in order.
+    pub(crate) fn receivers(&self) -> Vec<String> {
+        let name = |url: &str| url["https://".len()..url.len() - ".test/".len()].to_owned();
+        self.network.got.lock().iter().map(|(to, ..)| name(to)).collect()
     }
 
     /// The requests that a receiver got.
