@@ -144,6 +144,15 @@ setup_rust() {
   say "Rust: $(rustc --version)"
 }
 
+# What counts instructions, allocations and system calls.
+setup_counting() {
+  local missing=()
+  have valgrind || missing+=(valgrind)
+  have strace || missing+=(strace)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+  say "$(valgrind --version), $(strace --version | head -n 1)"
+}
+
 node_fits() {
   local version
   version=$(node --version 2>/dev/null) || return

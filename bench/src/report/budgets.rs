@@ -76,6 +76,7 @@ const ONE_HOP: &str = "one fsync and one hop more than the relay";
 const LANES: &str = "a dead webhook costs bounded slots, never its neighbours' time";
 const BY_KEY: &str = "matching is by key, not by scan";
 const WAITS: &str = "what waits, waits in the store: nothing waits in memory only";
+const PIECES: &str = "old data goes a bounded piece at a time";
 const PAGE: &str = "a page costs what it shows, not what is stored";
 const BUSY: &str = "far below what a busy machine shows: whoever breaks it has broken something";
 
@@ -113,6 +114,15 @@ pub(crate) const BUDGETS: &[Budget] = &[
     at_most("backlog.full.memory", 150.0 * MEGABYTE, Kind::Goal, WAITS),
     at_most("backlog.again.memory", 150.0 * MEGABYTE, Kind::Goal, WAITS),
     at_most("backlog.first_retry", 2.0 * SECOND, Kind::Goal, "a crash is the ordinary path"),
+    at_most("retention.removing.ack.p99", 50.0 * MILLISECOND, Kind::Goal, PIECES),
+    at_least(
+        "retention.removed.part",
+        1.0,
+        Kind::Goal,
+        "a load that outlasts the removing shows less of it",
+    ),
+    at_most("retention.lost", 0.0, Kind::Invariant, LOSS),
+    at_most("retention.unaccepted", 0.0, Kind::Invariant, LOSS),
     at_most("history.many.webhook.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
     at_most("history.many.webhook.delivered.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
     at_most("history.many.webhook.exhausted.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),

@@ -266,6 +266,11 @@ impl Metrics {
     pub(crate) fn pending(&self) -> anyhow::Result<u64> {
         number(&self.0, "tidings_deliveries_pending").context("the server does not count what is pending")
     }
+
+    /// Events that retention removed; none yet when it does not say.
+    pub(crate) fn pruned(&self) -> u64 {
+        number(&self.0, "tidings_events_pruned_total").unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -280,11 +285,13 @@ tidings_store_commit_seconds_sum 1.5
 tidings_store_commit_seconds_count 42
 tidings_attempts_total{result=\"retrying\"} 7
 tidings_deliveries_pending 9
+tidings_events_pruned_total 12
 # EOF
 ";
         let metrics = Metrics(page.to_owned());
         assert_eq!((metrics.commits().unwrap(), metrics.pending().unwrap()), (42, 9));
         assert_eq!((metrics.attempts("retrying"), metrics.attempts("delivered")), (7, 0));
+        assert_eq!(metrics.pruned(), 12);
         assert!(Metrics(String::new()).commits().is_err());
     }
 }

@@ -80,7 +80,15 @@ impl Subject {
     }
 
     /// The server, when it is Tidings.
-    pub(crate) fn server(&mut self) -> anyhow::Result<&mut Server> {
+    pub(crate) fn server(&self) -> anyhow::Result<&Server> {
+        match self {
+            Self::Tidings(server) => Ok(server),
+            Self::Raw | Self::Relay(_) => bail!("{} is no Tidings", self.name()),
+        }
+    }
+
+    /// The server, when it is Tidings, to be killed, started again, or given another token.
+    pub(crate) fn server_mut(&mut self) -> anyhow::Result<&mut Server> {
         match self {
             Self::Tidings(server) => Ok(server),
             Self::Raw | Self::Relay(_) => bail!("{} is no Tidings", self.name()),

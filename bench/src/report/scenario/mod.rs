@@ -8,6 +8,7 @@ mod fanout;
 mod history;
 mod isolation;
 mod latency;
+mod retention;
 mod throughput;
 mod webhooks;
 
@@ -33,13 +34,15 @@ pub(crate) enum Scenario {
     Webhooks,
     /// A million deliveries that wait for a retry, and a crash. Some minutes.
     Backlog,
+    /// 600,000 old events that are removed while others are accepted. Some minutes.
+    Retention,
     /// Ten million stored deliveries, and lists of them. Long, and some gigabytes of disk.
     History,
 }
 
 impl Scenario {
     /// Those of a report that does not name any.
-    pub(crate) const ORDINARY: [Self; 7] = [
+    pub(crate) const ORDINARY: [Self; 8] = [
         Self::Throughput,
         Self::Fanout,
         Self::Latency,
@@ -47,6 +50,7 @@ impl Scenario {
         Self::Durability,
         Self::Webhooks,
         Self::Backlog,
+        Self::Retention,
     ];
     /// Those of a short one.
     pub(crate) const SHORT: [Self; 4] = [Self::Throughput, Self::Latency, Self::Isolation, Self::Durability];
@@ -61,6 +65,7 @@ impl Scenario {
             Self::Durability => "durability",
             Self::Webhooks => "webhooks",
             Self::Backlog => "backlog",
+            Self::Retention => "retention",
             Self::History => "history",
         }
     }
@@ -75,6 +80,7 @@ impl Scenario {
             Self::Durability => durability::run(bench).await,
             Self::Webhooks => webhooks::run(bench).await,
             Self::Backlog => backlog::run(bench).await,
+            Self::Retention => retention::run(bench).await,
             Self::History => history::run(bench).await,
         }
     }

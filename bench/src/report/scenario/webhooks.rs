@@ -82,7 +82,7 @@ async fn compare(
     let (mut starts, mut memory) = (Vec::new(), Vec::new());
     for round in 1..=bench.rounds {
         bench.say("webhooks", &format!("round {round} of {}: a start with {what}", bench.rounds));
-        let server = many.server()?;
+        let server = many.server_mut()?;
         server.kill()?;
         server.restart().await?;
         pause(REST).await;
