@@ -8,8 +8,8 @@ use super::super::stats::per;
 use super::super::tools::{Amount, Load};
 use super::super::trial::{Kind, rounds};
 
-/// Requests under way.
-pub(super) const CONNECTIONS: u32 = 64;
+/// Requests under way: as many as share an fsync well, and as both the relay and Tidings take best.
+pub(super) const CONNECTIONS: u32 = 128;
 
 pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let warm = Load::closed(CONNECTIONS, Amount::Seconds(1));
