@@ -115,12 +115,6 @@ pub(crate) const BUDGETS: &[Budget] = &[
     at_most("backlog.again.memory", 150.0 * MEGABYTE, Kind::Goal, WAITS),
     at_most("backlog.first_retry", 2.0 * SECOND, Kind::Goal, "a crash is the ordinary path"),
     at_most("retention.removing.ack.p99", 50.0 * MILLISECOND, Kind::Goal, PIECES),
-    at_least(
-        "retention.removed.part",
-        1.0,
-        Kind::Goal,
-        "a load that outlasts the removing shows less of it",
-    ),
     at_most("retention.lost", 0.0, Kind::Invariant, LOSS),
     at_most("retention.unaccepted", 0.0, Kind::Invariant, LOSS),
     at_most("history.many.webhook.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
