@@ -192,7 +192,7 @@ struct Held;
 
 #[async_trait]
 impl Transport for Held {
-    async fn send(&self, _: OutboundRequest) -> Exchange {
+    async fn send(&self, _: &OutboundRequest) -> Exchange {
         std::future::pending().await
     }
 

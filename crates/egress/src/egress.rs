@@ -109,9 +109,9 @@ fn pool(connector: Connector) -> Pool {
 
 #[async_trait]
 impl Transport for Egress {
-    async fn send(&self, request: OutboundRequest) -> Exchange {
+    async fn send(&self, request: &OutboundRequest) -> Exchange {
         let pool = self.pools.of(request.environment);
-        progress::tracked(attempt::run(pool, &request, &*self.clock)).await
+        progress::tracked(attempt::run(pool, request, &*self.clock)).await
     }
 
     async fn vet(&self, environment: EnvironmentId, url: &EndpointUrl) -> Result<(), Failure> {

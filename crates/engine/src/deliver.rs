@@ -57,22 +57,22 @@ fn headers(shot: &Shot<'_>) -> Vec<(String, String)> {
 
 /// Signs and sends one body. Gives back the headers as sent, with credentials masked, and what the world did.
 pub async fn fire(transport: &dyn Transport, shot: Shot<'_>) -> (Vec<(String, String)>, Exchange) {
-    let sent = headers(&shot);
-    let logged = sent
-        .iter()
-        .map(|(name, value)| {
-            let masked = shot.headers.iter().any(|(custom, _)| custom == name) && carries_credential(name);
-            (name.clone(), if masked { MASKED.to_owned() } else { value.clone() })
-        })
-        .collect();
+    let own = shot.headers;
     let request = OutboundRequest {
         environment: shot.environment,
         url: shot.url.clone(),
-        headers: sent,
+        headers: headers(&shot),
         body: shot.body,
         timeout: shot.timeout,
     };
-    (logged, transport.send(request).await)
+    let exchange = transport.send(&request).await;
+    let mut sent = request.headers;
+    for (name, value) in &mut sent {
+        if own.iter().any(|(custom, _)| custom == name) && carries_credential(name) {
+            MASKED.clone_into(value);
+        }
+    }
+    (sent, exchange)
 }
 
 /// Makes the next attempt of a leased delivery and decides what follows. Gives back when it ended, too.

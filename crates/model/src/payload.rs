@@ -104,6 +104,9 @@ struct Keys<'de> {
 impl<'de> Keys<'de> {
     fn insert(&mut self, key: Cow<'de, str>) -> bool {
         if self.few.len() < FEW_KEYS {
+            if self.few.is_empty() {
+                self.few.reserve_exact(FEW_KEYS); // at once instead of twice or thrice
+            }
             let new = !self.few.contains(&key);
             self.few.push(key);
             return new;

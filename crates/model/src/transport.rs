@@ -27,7 +27,7 @@ pub struct OutboundRequest {
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends one request and reports what the world did. Every failure is a value.
-    async fn send(&self, request: OutboundRequest) -> Exchange;
+    async fn send(&self, request: &OutboundRequest) -> Exchange;
 
     /// Checks a URL as a send would, up to the connect: for an early word at creation. A name that does not resolve now is not refused.
     async fn vet(&self, environment: EnvironmentId, url: &EndpointUrl) -> Result<(), Failure>;

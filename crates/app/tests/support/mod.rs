@@ -28,8 +28,8 @@ pub(crate) struct Network {
 
 #[async_trait]
 impl Transport for Network {
-    async fn send(&self, request: OutboundRequest) -> Exchange {
-        self.got.lock().push(request);
+    async fn send(&self, request: &OutboundRequest) -> Exchange {
+        self.got.lock().push(request.clone());
         let reply = Reply {
             status: 200,
             headers: Vec::new(),

@@ -199,7 +199,7 @@ async fn the_systems_own_resolver_is_guarded_too() {
     let receiver = TestReceiver::start().await;
     let config = tidings_egress::EgressConfig::new(AddressPolicies::default());
     let egress = tidings_egress::Egress::new(config, Arc::new(tidings_runtime::SystemClock::new())).unwrap();
-    let exchange = tidings_model::Transport::send(&egress, crate::world::request(&receiver.url_as("localhost", "/"))).await;
+    let exchange = tidings_model::Transport::send(&egress, &crate::world::request(&receiver.url_as("localhost", "/"))).await;
     assert_eq!(failure(&exchange).0, FailureKind::Refused);
     assert_eq!(receiver.connections(), 0);
 }

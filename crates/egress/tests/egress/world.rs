@@ -100,7 +100,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: OutboundRequest) -> Exchange {
-        self.egress.send(request).await
+        self.egress.send(&request).await
     }
 
     pub(crate) async fn vet(&self, to: &str) -> Result<(), Failure> {

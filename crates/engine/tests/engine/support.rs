@@ -52,9 +52,9 @@ pub(crate) struct Network {
 
 #[async_trait]
 impl Transport for Network {
-    async fn send(&self, request: OutboundRequest) -> Exchange {
+    async fn send(&self, request: &OutboundRequest) -> Exchange {
         let url = request.url.to_string();
-        self.got.lock().push((url.clone(), self.clock.now(), request));
+        self.got.lock().push((url.clone(), self.clock.now(), request.clone()));
         let does = {
             let mut scripts = self.scripts.lock();
             let script = scripts.entry(url).or_insert_with(|| vec![Does::Answers(200)]);

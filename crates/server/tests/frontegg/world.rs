@@ -49,9 +49,9 @@ pub(crate) struct Network {
 
 #[async_trait]
 impl Transport for Network {
-    async fn send(&self, request: OutboundRequest) -> Exchange {
+    async fn send(&self, request: &OutboundRequest) -> Exchange {
         let does = self.receivers.lock().get(&request.url.to_string()).cloned();
-        self.got.lock().push(request);
+        self.got.lock().push(request.clone());
         let reply = |status, body: &'static str| {
             let body = Bytes::from_static(body.as_bytes());
             Some(ReceiverReply {

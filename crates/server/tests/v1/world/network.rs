@@ -37,9 +37,9 @@ impl Network {
 
 #[async_trait]
 impl Transport for Network {
-    async fn send(&self, request: OutboundRequest) -> Exchange {
+    async fn send(&self, request: &OutboundRequest) -> Exchange {
         let does = self.receivers.lock().get(request.url.as_str()).cloned();
-        self.got.lock().push(request);
+        self.got.lock().push(request.clone());
         let timings = Timings {
             first_byte_us: Some(1_000),
             total_us: 2_000,
