@@ -106,6 +106,11 @@ impl Lane {
         if self.proven { 0 } else { self.in_flight }
     }
 
+    /// Attempts under way.
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// Whether its last attempt went well.
     pub(crate) const fn is_proven(&self) -> bool {
         self.proven

@@ -135,6 +135,10 @@ impl Lanes {
                 inner.turns.step_aside(lane.owner, webhook);
                 continue;
             }
+            if !inner.turns.has_share(lane.owner, lane.in_flight(), IN_FLIGHT_MAX - inner.in_flight) {
+                inner.turns.crowd(lane.owner, webhook);
+                continue;
+            }
             lane.in_line = false;
             let step = lane.step(at);
             if !matches!(step, Step::Rest) {
@@ -144,6 +148,7 @@ impl Lanes {
                 Step::Send(delivery) => {
                     inner.unproven += usize::from(!lane.is_proven());
                     inner.in_flight += 1;
+                    inner.turns.took_place(lane.owner);
                     inner.queued_bytes -= delivery.body.len().min(inner.queued_bytes);
                     self.metrics.queued.dec();
                     self.metrics.in_flight.inc();
@@ -193,7 +198,8 @@ impl Lanes {
 
     /// An attempt has ended. Unless nothing was sent, it is to be recorded: [`Lanes::recorded`].
     pub(crate) fn finished(&self, webhook: WebhookId, signal: Signal, at: Timestamp) {
-        let mut inner = self.inner.lock();
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
         inner.in_flight = inner.in_flight.saturating_sub(1);
         inner.unrecorded += usize::from(signal != Signal::Unused);
         self.metrics.in_flight.dec();
@@ -201,12 +207,14 @@ impl Lanes {
             let before = lane.unproven();
             lane.finished(signal, at);
             let after = lane.unproven();
+            let owner = lane.owner;
             inner.unproven = (inner.unproven + after).saturating_sub(before);
-            inner.call_back();
+            inner.call_back(); // first: what others left is not for who had more than a share
+            inner.turns.gave_place_back(owner);
             inner.call(webhook);
-            self.look_later(&mut inner, webhook, at);
+            self.look_later(inner, webhook, at);
         }
-        self.ring_when_quiet(&inner);
+        self.ring_when_quiet(inner);
     }
 
     /// An attempt is recorded, or never will be; a failed one may be due again later.
@@ -319,7 +327,7 @@ impl Inner {
             Entry::Occupied(place) => {
                 let lane = place.into_mut();
                 if let Some(owner) = owner {
-                    lane.owner = self.turns.introduce(lane.owner, owner);
+                    lane.owner = self.turns.introduce(lane.owner, owner, lane.in_flight());
                 }
                 lane
             }

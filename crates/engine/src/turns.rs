@@ -1,5 +1,6 @@
 //! Whose turn it is: owners take turns, and the webhooks of an owner share its turns, so that a customer with a thousand webhooks gets no more turns
-//! than a customer with one. A plain state machine: it knows neither the time nor what a turn is used for.
+//! than a customer with one. And how much of what is scarce one of them may hold: no more than is left for all others ([`Turns::has_share`]). A plain
+//! state machine: it knows neither the time nor what a turn is used for.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,7 +18,15 @@ struct Enrolled {
     owner: Option<Owner>,
     /// How many webhooks of the owner have a lane.
     lanes: usize,
+    /// Places that these hold.
+    places: usize,
+    /// Those of them that had more than their share when it was their turn.
+    crowded: VecDeque<WebhookId>,
 }
+
+/// Of an owner's webhooks that had more than their share, how many may try again when the owner gives a place back: one takes it, the other finds out
+/// whether the share has grown.
+const TRY_AGAIN: usize = 2;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -45,7 +54,12 @@ impl Turns {
         if let Some(owner) = &owner {
             self.numbers.insert(owner.clone(), id);
         }
-        let enrolled = Enrolled { owner, lanes: 0 };
+        let enrolled = Enrolled {
+            owner,
+            lanes: 0,
+            places: 0,
+            crowded: VecDeque::new(),
+        };
         match self.enrolled.get_mut(id.0) {
             Some(free) => *free = enrolled,
             None => self.enrolled.push(enrolled),
@@ -53,12 +67,15 @@ impl Turns {
         id
     }
 
-    /// The number of a lane's owner, who is known now; a webhook never moves from one owner to another.
-    pub(crate) fn introduce(&mut self, id: OwnerId, owner: &Owner) -> OwnerId {
+    /// The number of a lane's owner, who is known now; a webhook never moves from one owner to another. `places` are those that the lane holds.
+    pub(crate) fn introduce(&mut self, id: OwnerId, owner: &Owner, places: usize) -> OwnerId {
         if self.enrolled[id.0].owner.is_some() {
             return id;
         }
         let known = self.join(Some(owner));
+        self.enrolled[known.0].places += places;
+        self.enrolled[id.0].places -= places;
+        self.call_crowded(id, usize::MAX);
         self.leave(id);
         known
     }
@@ -99,6 +116,40 @@ impl Turns {
     /// The owner has used its turn: the others come first.
     pub(crate) fn used(&mut self, owner: OwnerId) {
         self.waiting.rotate(owner);
+    }
+
+    /// Whether a webhook that holds some places may have another of those that are free. Nobody holds more than are free, and of what an owner may
+    /// still have, no webhook holds more than is left for the owner's others. So whoever comes late finds something, without a limit that would be
+    /// too low when nobody else is there: the dynamic thresholds of Choudhury and Hahne (1998).
+    pub(crate) fn has_share(&self, owner: OwnerId, held: usize, free: usize) -> bool {
+        held < free.saturating_sub(self.enrolled[owner.0].places)
+    }
+
+    /// A webhook takes a place.
+    pub(crate) fn took_place(&mut self, owner: OwnerId) {
+        self.enrolled[owner.0].places += 1;
+    }
+
+    /// A webhook gives a place back.
+    pub(crate) fn gave_place_back(&mut self, owner: OwnerId) {
+        let enrolled = &mut self.enrolled[owner.0];
+        enrolled.places = enrolled.places.saturating_sub(1);
+        let again = if enrolled.places == 0 { usize::MAX } else { TRY_AGAIN };
+        self.call_crowded(owner, again);
+    }
+
+    /// A webhook that was in turn holds more than its share, and waits until its owner gives a place back.
+    pub(crate) fn crowd(&mut self, owner: OwnerId, webhook: WebhookId) {
+        self.enrolled[owner.0].crowded.push_back(webhook);
+    }
+
+    fn call_crowded(&mut self, owner: OwnerId, most: usize) {
+        for _ in 0..most {
+            let Some(webhook) = self.enrolled[owner.0].crowded.pop_front() else {
+                return;
+            };
+            self.waiting.push(owner, webhook);
+        }
     }
 
     /// A webhook that was in turn may not use it now, and waits until it is [called back](Turns::call_back).
@@ -276,8 +327,8 @@ mod tests {
         called(&mut turns, None, [4]);
         assert_eq!(turns_taken(&mut turns, 6), webhooks([1, 3, 4, 2, 3, 4]));
 
-        let known = turns.introduce(alone, &large);
-        assert_eq!(known, turns.introduce(known, &large), "once is enough");
+        let known = turns.introduce(alone, &large, 0);
+        assert_eq!(known, turns.introduce(known, &large, 0), "once is enough");
         assert_eq!(turns.next().map(|(_, next)| next), Some(webhook(1)));
         turns.used(known);
         turns.call(known, webhook(1));
@@ -286,6 +337,70 @@ mod tests {
         turns.call(known, webhook(3));
         assert_eq!(turns_taken(&mut turns, 6), webhooks([4, 2, 4, 1, 4, 3]));
         assert_eq!(turns.free, [alone]);
+    }
+
+    /// Has the webhooks of an owner take places of so many, until none of them may have another; how many each of them holds.
+    fn places_taken(turns: &mut Turns, owner: OwnerId, webhooks: usize, free: &mut usize) -> Vec<usize> {
+        let mut held = vec![0; webhooks];
+        let mut more = true;
+        while more {
+            more = false;
+            for held in &mut held {
+                if turns.has_share(owner, *held, *free) {
+                    turns.took_place(owner);
+                    (*held, *free, more) = (*held + 1, *free - 1, true);
+                }
+            }
+        }
+        held
+    }
+
+    #[test]
+    fn nobody_holds_more_places_than_are_left_for_all_others() {
+        let mut turns = Turns::default();
+        let mut free = 1_000;
+        for number in 1..=9 {
+            let id = turns.join(Some(&owner(number, None)));
+            let held: usize = places_taken(&mut turns, id, 100, &mut free).into_iter().sum();
+            assert!(held >= free / 2, "owner {number} holds {held} places, and {free} are free");
+            assert!(held <= free + 1, "owner {number} holds {held} places, and {free} are free");
+        }
+        assert!(free >= 1);
+    }
+
+    #[test]
+    fn no_webhook_holds_more_places_than_are_left_for_its_owners_others() {
+        let mut turns = Turns::default();
+        let mut free = 1_000;
+        let id = turns.join(Some(&owner(1, None)));
+        assert_eq!(places_taken(&mut turns, id, 1, &mut free), [334]);
+        assert_eq!(places_taken(&mut turns, id, 1, &mut free), [111]);
+        assert!(turns.has_share(id, 0, free));
+    }
+
+    #[test]
+    fn who_holds_more_than_a_share_waits_until_the_owner_gives_a_place_back() {
+        let mut turns = Turns::default();
+        let id = called(&mut turns, Some(&owner(1, None)), 1..=5);
+        turns.took_place(id);
+        turns.took_place(id);
+        while let Some((owner, webhook)) = turns.next() {
+            turns.crowd(owner, webhook);
+        }
+        let rest = |turns: &mut Turns| std::iter::from_fn(|| turns.next()).map(|(_, webhook)| webhook).collect::<Vec<_>>();
+        assert_eq!(rest(&mut turns), []);
+        turns.gave_place_back(id);
+        assert_eq!(
+            rest(&mut turns),
+            webhooks([1, 2]),
+            "one for the place, one in case the share has grown"
+        );
+        turns.gave_place_back(id);
+        assert_eq!(
+            rest(&mut turns),
+            webhooks([3, 4, 5]),
+            "nothing of the owner is under way that could call them later"
+        );
     }
 
     #[test]
