@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tidings_model::subscription::SubscriptionIndex;
 use tidings_model::{
-    Catalog, EndpointUrl, EnvironmentId, EventKey, EventType, Origin, RetrySchedule, Settings, TenantId, Timestamp, Webhook, WebhookId,
+    Catalog, EndpointUrl, EnvironmentId, EventKey, EventType, Origin, RetrySchedule, Settings, Subscription, TenantId, Timestamp, Webhook,
+    WebhookId,
 };
 use tidings_signing::{Signer, Vault};
-use tidings_store::{CustomEventType, Routing, Store, StoreError};
+use tidings_store::{CustomEventType, Routing, RoutingChanges, Store, StoreError};
 
 use crate::sealing::{UnsealError, open_headers, open_secret};
 
@@ -22,7 +23,7 @@ pub struct Owner {
     pub tenant: Option<TenantId>,
 }
 
-/// One webhook, ready to be sent to.
+/// One webhook, ready to be matched and sent to.
 #[derive(Debug)]
 pub struct Destination {
     /// The webhook.
@@ -33,6 +34,8 @@ pub struct Destination {
     pub active: bool,
     /// How to send to it; when that is not possible, why.
     pub sending: Result<Sending, String>,
+    /// As which it is in the index.
+    subscription: Subscription,
 }
 
 /// What an attempt needs.
@@ -70,16 +73,37 @@ pub struct Routes {
     pub settings: Settings,
     index: SubscriptionIndex,
     custom: BTreeMap<EventKey, Arc<EventType>>,
-    destinations: HashMap<WebhookId, Arc<Destination>>,
+    destinations: Destinations,
 }
+
+type Destinations = HashMap<WebhookId, Arc<Destination>>;
 
 impl Routes {
     fn build(routing: Routing, vault: &Vault) -> Self {
-        let mut index = SubscriptionIndex::default();
-        let mut destinations = HashMap::with_capacity(routing.webhooks.len());
-        for webhook in &routing.webhooks {
-            index.add(webhook.id, webhook.tenant.as_ref(), &webhook.subscription);
-            destinations.insert(webhook.id, Arc::new(destination(webhook, &routing.settings, vault)));
+        let nobody = (SubscriptionIndex::default(), HashMap::with_capacity(routing.webhooks.len()));
+        Self::of(routing, vault, nobody)
+    }
+
+    /// These routes with what has changed since. Nothing: the change concerns every webhook, and all of them have to be read.
+    fn changed(&self, changes: RoutingChanges, vault: &Vault) -> Option<Self> {
+        let routing = &changes.routing;
+        if routing.settings.http_allowed != self.settings.http_allowed {
+            return None; // says of every webhook whether it can be sent to
+        }
+        let (mut index, mut destinations) = (self.index.clone(), self.destinations.clone());
+        for id in routing.webhooks.iter().map(|webhook| &webhook.id).chain(&changes.deleted) {
+            if let Some(before) = destinations.remove(id) {
+                index.remove(*id, before.owner.tenant.as_ref(), &before.subscription);
+            }
+        }
+        Some(Self::of(changes.routing, vault, (index, destinations)))
+    }
+
+    fn of(routing: Routing, vault: &Vault, (mut index, mut destinations): (SubscriptionIndex, Destinations)) -> Self {
+        for webhook in routing.webhooks {
+            let destination = destination(webhook, &routing.settings, vault);
+            index.add(destination.webhook, destination.owner.tenant.as_ref(), &destination.subscription);
+            destinations.insert(destination.webhook, Arc::new(destination));
         }
         let custom = routing
             .event_types
@@ -134,15 +158,16 @@ impl Routes {
     }
 }
 
-fn destination(webhook: &Webhook, settings: &Settings, vault: &Vault) -> Destination {
+fn destination(webhook: Webhook, settings: &Settings, vault: &Vault) -> Destination {
     Destination {
         webhook: webhook.id,
+        active: webhook.state.is_active(),
+        sending: sending(&webhook, settings, vault),
         owner: Owner {
             environment: webhook.environment,
-            tenant: webhook.tenant.clone(),
+            tenant: webhook.tenant,
         },
-        active: webhook.state.is_active(),
-        sending: sending(webhook, settings, vault),
+        subscription: webhook.subscription,
     }
 }
 
@@ -217,11 +242,7 @@ impl Directory {
     /// Reads one environment anew, and forgets it when it is gone.
     pub async fn reload(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
-        let fresh = self
-            .store
-            .routing(environment)
-            .await?
-            .map(|routing| Arc::new(Routes::build(routing, &self.vault)));
+        let fresh = self.read(environment).await?;
         self.routes.rcu(|current| {
             let mut next = BTreeMap::clone(current);
             match &fresh {
@@ -231,6 +252,20 @@ impl Directory {
             next
         });
         Ok(fresh)
+    }
+
+    /// The routes of an environment as they are now: of one that is known, only what has changed is read.
+    async fn read(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
+        if let Some(known) = self.routes(environment) {
+            let Some(changes) = self.store.routing_changes(environment, known.version).await? else {
+                return Ok(None);
+            };
+            if let Some(changed) = known.changed(changes, &self.vault) {
+                return Ok(Some(Arc::new(changed)));
+            }
+        }
+        let routing = self.store.routing(environment).await?;
+        Ok(routing.map(|routing| Arc::new(Routes::build(routing, &self.vault))))
     }
 
     /// Reads every environment whose version has moved, and forgets those that are gone.
@@ -246,8 +281,8 @@ impl Directory {
                 }
                 _ => {
                     moved = true;
-                    let routing = self.store.routing(environment).await?;
-                    next.extend(routing.map(|routing| (environment, Arc::new(Routes::build(routing, &self.vault)))));
+                    let fresh = self.read(environment).await?;
+                    next.extend(fresh.map(|routes| (environment, routes)));
                 }
             }
         }

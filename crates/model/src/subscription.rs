@@ -1,7 +1,9 @@
 //! Which webhooks an event matches: a pure lookup by key, never a scan over webhooks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -140,28 +142,58 @@ impl Audience {
             Some(tenant) => self.by_tenant.entry(tenant.clone()).or_default().push(webhook),
         }
     }
+
+    fn remove(&mut self, webhook: WebhookId, tenant: Option<&TenantId>) {
+        let Some(tenant) = tenant else {
+            return self.all_tenants.retain(|other| *other != webhook);
+        };
+        if let Some(own) = self.by_tenant.get_mut(tenant) {
+            own.retain(|other| *other != webhook);
+            if own.is_empty() {
+                self.by_tenant.remove(tenant);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all_tenants.is_empty() && self.by_tenant.is_empty()
+    }
 }
 
-/// The subscriptions of one environment, indexed for matching.
+/// The subscriptions of one environment, indexed for matching. A copy shares what is not changed afterwards.
 #[derive(Clone, Debug, Default)]
 pub struct SubscriptionIndex {
-    every: Audience,
-    by_category: BTreeMap<String, Audience>,
-    by_key: HashMap<EventKey, Audience>,
+    every: Arc<Audience>,
+    by_category: HashMap<String, Arc<Audience>>,
+    by_key: HashMap<EventKey, Arc<Audience>>,
 }
 
 impl SubscriptionIndex {
     /// Adds a webhook's subscription.
     pub fn add(&mut self, webhook: WebhookId, tenant: Option<&TenantId>, subscription: &Subscription) {
         if subscription.patterns().contains(&EventPattern::All) {
-            self.every.add(webhook, tenant);
-            return;
+            return Arc::make_mut(&mut self.every).add(webhook, tenant);
+        }
+        for pattern in subscription.patterns() {
+            let audience = match pattern {
+                EventPattern::All => continue,
+                EventPattern::Category(name) => self.by_category.entry(name.clone()).or_default(),
+                EventPattern::Key(key) => self.by_key.entry(key.clone()).or_default(),
+            };
+            Arc::make_mut(audience).add(webhook, tenant);
+        }
+    }
+
+    /// Removes a webhook's subscription: the one that it was added with.
+    pub fn remove(&mut self, webhook: WebhookId, tenant: Option<&TenantId>, subscription: &Subscription) {
+        if subscription.patterns().contains(&EventPattern::All) {
+            return Arc::make_mut(&mut self.every).remove(webhook, tenant);
         }
         for pattern in subscription.patterns() {
             match pattern {
                 EventPattern::All => {}
-                EventPattern::Category(name) => self.by_category.entry(name.clone()).or_default().add(webhook, tenant),
-                EventPattern::Key(key) => self.by_key.entry(key.clone()).or_default().add(webhook, tenant),
+                EventPattern::Category(name) => remove_from(&mut self.by_category, name, webhook, tenant),
+                EventPattern::Key(key) => remove_from(&mut self.by_key, key, webhook, tenant),
             }
         }
     }
@@ -193,6 +225,18 @@ impl SubscriptionIndex {
     }
 }
 
+/// Removes a webhook from one of the audiences, which is forgotten when nobody is left in it.
+fn remove_from<K: Eq + Hash>(audiences: &mut HashMap<K, Arc<Audience>>, key: &K, webhook: WebhookId, tenant: Option<&TenantId>) {
+    let Some(audience) = audiences.get_mut(key) else {
+        return;
+    };
+    let audience = Arc::make_mut(audience);
+    audience.remove(webhook, tenant);
+    if audience.is_empty() {
+        audiences.remove(key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -216,28 +260,44 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_index_agrees_with_asking_every_webhook(webhooks in prop::collection::vec((prop::collection::vec(pattern(), 0..4), 0_u8..3), 0..12)) {
+        fn the_index_agrees_with_asking_every_webhook(
+            webhooks in prop::collection::vec((prop::collection::vec(pattern(), 0..4), 0_u8..3, any::<bool>()), 0..12),
+        ) {
             let mut index = SubscriptionIndex::default();
-            let all: Vec<_> = webhooks.iter().enumerate().map(|(number, (patterns, own))| {
+            let all: Vec<_> = webhooks.iter().enumerate().map(|(number, (patterns, own, _))| {
                 let subscription = Subscription::parse(patterns.iter().copied()).unwrap();
                 (webhook(u16::try_from(number).unwrap()), tenant(*own), subscription)
             }).collect();
             for (id, own, subscription) in &all {
                 index.add(*id, own.as_ref(), subscription);
             }
-            for (key, category) in KEYS {
-                let key: EventKey = key.parse().unwrap();
-                let subscribed = all.iter().filter(|(.., subscription)| subscription.wants(&key, category)).count();
-                prop_assert_eq!(index.count(&key, category), subscribed);
-                for of in 0..3 {
-                    let of = tenant(of);
-                    let expected: Vec<_> = all.iter()
-                        .filter(|(_, own, subscription)| subscription.wants(&key, category) && (own.is_none() || *own == of))
-                        .map(|(id, ..)| *id).collect();
-                    prop_assert_eq!(index.matching(&key, category, of.as_ref()), expected);
-                }
+            let before = index.clone();
+            let mut stay = webhooks.iter().map(|(.., stays)| *stays);
+            let (staying, leaving): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|_| stay.next().unwrap());
+            for (id, own, subscription) in &leaving {
+                index.remove(*id, own.as_ref(), subscription);
+            }
+            agrees(&before, &all)?;
+            agrees(&index, &staying)?;
+        }
+    }
+
+    fn agrees(index: &SubscriptionIndex, all: &[(WebhookId, Option<TenantId>, Subscription)]) -> Result<(), TestCaseError> {
+        for (key, category) in KEYS {
+            let key: EventKey = key.parse().unwrap();
+            let subscribed = all.iter().filter(|(.., subscription)| subscription.wants(&key, category)).count();
+            prop_assert_eq!(index.count(&key, category), subscribed);
+            for of in 0..3 {
+                let of = tenant(of);
+                let expected: Vec<_> = all
+                    .iter()
+                    .filter(|(_, own, subscription)| subscription.wants(&key, category) && (own.is_none() || *own == of))
+                    .map(|(id, ..)| *id)
+                    .collect();
+                prop_assert_eq!(index.matching(&key, category, of.as_ref()), expected);
             }
         }
+        Ok(())
     }
 
     #[test]

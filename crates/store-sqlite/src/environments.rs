@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_model::{Environment, EnvironmentId, EventKey, Timestamp};
-use tidings_store::{CopyReport, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken};
+use tidings_store::{CopyReport, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Routing};
 use uuid::Uuid;
 
 use crate::fault::{Fault, Outcome, exactly_one};
@@ -214,19 +214,30 @@ pub(crate) fn raise_version(tx: &mut WriteTx<'_>, row: i64) -> Outcome<()> {
     exactly_one(raised, "environments", row)
 }
 
-/// One living environment with its short id and its routing version.
-pub(crate) fn one(connection: &Connection, id: EnvironmentId) -> Outcome<Option<(i64, u64, Environment)>> {
-    connection
+/// The routing of a living environment but its webhooks, with its short id.
+pub(crate) fn routing(connection: &Connection, id: EnvironmentId) -> Outcome<Option<(i64, Routing)>> {
+    let found = connection
         .prepare_cached(
-            "-- environments::one: by its id
+            "-- environments::routing: by its id
              SELECT id, uuid, name, settings, routing_version, created_at FROM environments WHERE uuid = ?1 AND deleted = 0",
         )?
         .query_and_then([id.as_uuid().as_bytes()], |row| {
             let record = record(row);
-            Ok((record.get("id")?, record.get("routing_version")?, environment(row)?))
+            Ok::<(i64, u64, Environment), Fault>((record.get("id")?, record.get("routing_version")?, environment(row)?))
         })?
         .next()
-        .transpose()
+        .transpose()?;
+    let Some((short, version, environment)) = found else {
+        return Ok(None);
+    };
+    let routing = Routing {
+        environment: id,
+        version,
+        settings: environment.settings,
+        event_types: event_types::of(connection, short)?,
+        webhooks: Vec::new(),
+    };
+    Ok(Some((short, routing)))
 }
 
 /// A column that holds the UUID of an environment.

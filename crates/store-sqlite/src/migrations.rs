@@ -40,6 +40,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "road",
         sql: include_str!("../migrations/0004_road.sql"),
     },
+    Migration {
+        name: "changes",
+        sql: include_str!("../migrations/0005_changes.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

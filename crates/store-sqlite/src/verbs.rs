@@ -11,7 +11,8 @@ use tidings_store::{
     Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
     EventFilter, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange, Pruned, ReplaceWebhookError,
-    ResendError, Routing, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
+    ResendError, Routing, RoutingChanges, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
+    WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
@@ -188,6 +189,12 @@ impl Store for SqliteStore {
 
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {
         self.readers.run(move |connection| webhooks::routing(connection, environment)).await
+    }
+
+    async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError> {
+        self.readers
+            .run(move |connection| webhooks::routing_changes(connection, environment, since))
+            .await
     }
 
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError> {

@@ -5,13 +5,13 @@ use rusqlite::{Connection, Row, params};
 use tidings_model::{
     DisableReason, EnvironmentId, SealedSecret, SealedSecretSet, TenantId, Timestamp, Webhook, WebhookHealth, WebhookId, WebhookState,
 };
-use tidings_store::{Page, ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth};
+use tidings_store::{Page, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth};
 
 use crate::codes::Code;
+use crate::environments;
 use crate::fault::{Fault, Outcome, exactly_one};
 use crate::record::{Record, sql_count};
 use crate::writer::WriteTx;
-use crate::{environments, event_types};
 
 /// Adds a webhook.
 pub(crate) fn create(tx: &mut WriteTx<'_>, webhook: &Webhook) -> Outcome<bool> {
@@ -26,7 +26,7 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, webhook: &Webhook) -> Outcome<bool> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(columns(webhook, environment)?)?;
-    environments::raise_version(tx, environment)?;
+    note_change(tx, environment, webhook.id.raw())?;
     Ok(true)
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn replace(tx: &mut WriteTx<'_>, webhook: &Webhook, unchanged_since: 
             )?
             .execute([webhook.id.raw()])?;
     }
-    environments::raise_version(tx, environment)?;
+    note_change(tx, environment, webhook.id.raw())?;
     Ok(Ok(()))
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn delete(tx: &mut WriteTx<'_>, environment: EnvironmentId, id: Webho
         )?
         .execute(params![id.raw(), environment, at.as_millis()])?;
     if rows == 1 {
-        environments::raise_version(tx, environment)?;
+        note_change(tx, environment, id.raw())?;
     }
     Ok(rows == 1)
 }
@@ -169,30 +169,61 @@ pub(crate) fn disable(tx: &mut WriteTx<'_>, id: WebhookId, why: DisableReason, a
         .next()
         .transpose()?;
     if let Some(environment) = environment {
-        environments::raise_version(tx, environment)?;
+        note_change(tx, environment, id.raw())?;
     }
     Ok(environment.is_some())
 }
 
+/// Raises the routing version for a change of a webhook, which is found by that version from now on.
+fn note_change(tx: &mut WriteTx<'_>, environment: i64, webhook: i64) -> Outcome<()> {
+    environments::raise_version(tx, environment)?;
+    let noted = tx
+        .connection
+        .prepare_cached(
+            "-- webhooks::note_change: in the version that it raised
+             UPDATE webhooks SET changed = (SELECT routing_version FROM environments WHERE id = ?2) WHERE id = ?1",
+        )?
+        .execute([webhook, environment])?;
+    exactly_one(noted, "webhooks", webhook)
+}
+
 /// Everything that matching and sending need of an environment.
 pub(crate) fn routing(connection: &Connection, id: EnvironmentId) -> Outcome<Option<Routing>> {
-    let Some((short, version, environment)) = environments::one(connection, id)? else {
+    let Some((short, mut routing)) = environments::routing(connection, id)? else {
         return Ok(None);
     };
-    let webhooks = connection
+    routing.webhooks = connection
         .prepare_cached(
             "-- webhooks::routing: all of an environment
              SELECT * FROM webhooks WHERE environment = ?1 AND deleted_at IS NULL ORDER BY id",
         )?
         .query_and_then([short], |row| webhook(row, id))?
-        .collect::<Outcome<Vec<_>>>()?;
-    Ok(Some(Routing {
-        environment: id,
-        version,
-        settings: environment.settings,
-        event_types: event_types::of(connection, short)?,
-        webhooks,
-    }))
+        .collect::<Outcome<_>>()?;
+    Ok(Some(routing))
+}
+
+/// What has changed of that since a version.
+pub(crate) fn routing_changes(connection: &Connection, id: EnvironmentId, since: u64) -> Outcome<Option<RoutingChanges>> {
+    let Some((short, mut routing)) = environments::routing(connection, id)? else {
+        return Ok(None);
+    };
+    routing.webhooks = connection
+        .prepare_cached(
+            "-- webhooks::routing_changes: those that are there
+             SELECT * FROM webhooks WHERE environment = ?1 AND changed > ?2 AND deleted_at IS NULL ORDER BY id",
+        )?
+        .query_and_then(params![short, since], |row| webhook(row, id))?
+        .collect::<Outcome<_>>()?;
+    let deleted = connection
+        .prepare_cached(
+            "-- webhooks::routing_changes: those that are not
+             SELECT id FROM webhooks WHERE environment = ?1 AND changed > ?2 AND deleted_at IS NOT NULL ORDER BY id",
+        )?
+        .query_and_then(params![short, since], |row| {
+            Record::new(row, "webhooks", &["id"]).convert("id", WebhookId::from_raw)
+        })?
+        .collect::<Outcome<_>>()?;
+    Ok(Some(RoutingChanges { routing, deleted }))
 }
 
 /// A whole webhook as the parameters of the statements that write it.

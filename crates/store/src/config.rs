@@ -1,6 +1,6 @@
 //! Types of the verbs about what people configure.
 
-use tidings_model::{EnvironmentId, EventKey, Settings, Timestamp, Webhook, WebhookHealth};
+use tidings_model::{EnvironmentId, EventKey, Settings, Timestamp, Webhook, WebhookHealth, WebhookId};
 
 /// The id of the master key that a store's secrets are sealed with: derived from the key, and telling nothing about it.
 pub type MasterKeyId = [u8; 4];
@@ -139,4 +139,13 @@ pub struct Routing {
     pub event_types: Vec<CustomEventType>,
     /// Its webhooks, the disabled ones too, the deleted ones not, by id.
     pub webhooks: Vec<Webhook>,
+}
+
+/// What has changed of an environment's routing since a version.
+#[derive(Clone, Debug)]
+pub struct RoutingChanges {
+    /// The routing as of now, of whose webhooks are here only those that were added or changed since then.
+    pub routing: Routing,
+    /// Webhooks that were deleted since then, by id; also those that were added since then.
+    pub deleted: Vec<WebhookId>,
 }

@@ -19,7 +19,7 @@ mod verbs;
 pub use activity::{Activity, ActivityCounts};
 pub use config::{
     CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
-    ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
+    ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
 };
 pub use delivery::{
     AppendRefusal, Appended, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled,

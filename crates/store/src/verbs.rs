@@ -11,7 +11,7 @@ use tidings_model::{
 use crate::activity::Activity;
 use crate::config::{
     CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
-    ReplaceWebhookError, Routing, WebhookFilter, WebhookWithHealth,
+    ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
 };
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
@@ -134,6 +134,9 @@ pub trait Store: Send + Sync {
 
     /// Everything that matching and sending need to know of an environment. `None`: there is no such environment.
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError>;
+    /// What has changed since a version that a routing of this environment had: as much as was changed, however many webhooks there are.
+    /// `None`: there is no such environment.
+    async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError>;
     /// The current routing version of every environment.
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError>;
 

@@ -130,10 +130,62 @@ pub async fn nothing_else_raises_a_version(store: &Arc<dyn Store>) {
     watch.stayed("an event on its road").await;
 }
 
+/// Whoever knows a routing learns what has changed since, and nothing else; what was changed in between and then deleted is deleted.
+pub async fn what_has_changed_since_a_version_is_told_alone(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let other = world.beside(2).await;
+    let [kept, replaced, disabled, deleted] = [
+        world.webhook(1).await,
+        world.webhook(2).await,
+        world.webhook(3).await,
+        world.webhook(4).await,
+    ];
+    let since = world.version().await;
+    let changes = async |since| {
+        let changes = store.routing_changes(world.environment, since).await.done().done();
+        let whole = store.routing(world.environment).await.done().done();
+        assert_eq!(
+            (changes.routing.version, &changes.routing.settings, &changes.routing.event_types),
+            (whole.version, &whole.settings, &whole.event_types)
+        );
+        for webhook in &changes.routing.webhooks {
+            assert!(whole.webhooks.contains(webhook), "{} as it is now", webhook.id);
+        }
+        let changed: Vec<_> = changes.routing.webhooks.iter().map(|webhook| webhook.id).collect();
+        (changed, changes.deleted)
+    };
+    assert_eq!(changes(since).await, (Vec::new(), Vec::new()));
+
+    let read = world.read(replaced).await;
+    let rewritten = Webhook {
+        updated_at: at(2),
+        ..read.clone()
+    };
+    store.replace_webhook(&rewritten, read.updated_at).await.done().done();
+    let after_replacing = world.version().await;
+    assert!(store.disable_webhook(disabled, DisableReason::Gone, at(3)).await.done());
+    assert!(store.delete_webhook(world.environment, deleted, at(4)).await.done());
+    let added = world.webhook(5).await;
+    let brief = world.webhook(6).await;
+    assert!(store.delete_webhook(world.environment, brief, at(5)).await.done());
+    store
+        .create_event_type(world.environment, &event_type("order.paid"))
+        .await
+        .done()
+        .done();
+    other.webhook(7).await;
+
+    assert_eq!(changes(since).await, (vec![replaced, disabled, added], vec![deleted, brief]));
+    assert_eq!(changes(after_replacing).await, (vec![disabled, added], vec![deleted, brief]));
+    assert_eq!(changes(world.version().await).await, (Vec::new(), Vec::new()));
+    assert!(changes(0).await.0.contains(&kept), "from the beginning, everything");
+}
+
 /// An environment that does not exist has no routing.
 pub async fn an_unknown_environment_has_no_routing(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     assert!(store.routing(environment_id(9)).await.done().is_none());
+    assert!(store.routing_changes(environment_id(9), 1).await.done().is_none());
     let routing = store.routing(world.environment).await.done().done();
     assert_eq!((routing.environment, routing.settings), (world.environment, Settings::default()));
     assert_eq!((routing.event_types, routing.webhooks), (Vec::new(), Vec::new()));

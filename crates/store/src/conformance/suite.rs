@@ -69,6 +69,7 @@ macro_rules! conformance_suite {
             routing {
                 every_change_raises_the_version_of_its_environment_alone
                 nothing_else_raises_a_version
+                what_has_changed_since_a_version_is_told_alone
                 an_unknown_environment_has_no_routing
             }
             append {

@@ -8,6 +8,7 @@ use tidings_model::{CredentialId, Environment, EnvironmentId, EventKey, Timestam
 use super::State;
 use crate::{
     CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Routing,
+    RoutingChanges,
 };
 
 /// Events are counted up to here when an environment is to be deleted.
@@ -156,6 +157,19 @@ impl State {
             settings: row.environment.settings.clone(),
             event_types: row.event_types.values().cloned().collect(),
             webhooks: own.map(|held| held.webhook.clone()).collect(),
+        })
+    }
+
+    pub(super) fn routing_changes(&self, id: EnvironmentId, since: u64) -> Option<RoutingChanges> {
+        let mut routing = self.routing(id)?;
+        routing.webhooks.retain(|webhook| self.changed.get(&webhook.id) > Some(&since));
+        let deleted = self
+            .former
+            .iter()
+            .filter(|(_, former)| former.environment == id && former.version > since);
+        Some(RoutingChanges {
+            routing,
+            deleted: deleted.map(|(id, _)| *id).collect(),
         })
     }
 }

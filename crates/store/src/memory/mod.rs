@@ -18,15 +18,15 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use tidings_model::{
     CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    TenantId, Timestamp, Webhook, WebhookId,
+    Timestamp, Webhook, WebhookId,
 };
 
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
     CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
     EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange,
-    Pruned, ReplaceWebhookError, ResendError, Routing, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats,
-    WebhookFilter, WebhookWithHealth,
+    Pruned, ReplaceWebhookError, ResendError, Routing, RoutingChanges, Session, SessionId, Settled, Settlement, Store, StoreError,
+    StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -66,8 +66,10 @@ struct State {
     audited: u64,
     activity: BTreeMap<history::ActivityKey, ActivityCounts>,
     webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
-    /// The tenants of webhooks that were deleted, for those who read the log.
-    former_owners: BTreeMap<WebhookId, Option<TenantId>>,
+    /// The routing versions that the last changes of webhooks raised.
+    changed: BTreeMap<WebhookId, u64>,
+    /// Webhooks that were deleted.
+    former: BTreeMap<WebhookId, webhooks::Former>,
     ids: EventIdSequence,
     events: BTreeMap<EventId, road::EventRow>,
     keys: BTreeMap<(EnvironmentId, String), road::KeyRow>,
@@ -229,6 +231,10 @@ impl Store for MemStore {
 
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {
         Ok(self.state().routing(environment))
+    }
+
+    async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError> {
+        Ok(self.state().routing_changes(environment, since))
     }
 
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError> {

@@ -8,6 +8,15 @@ use super::State;
 use super::log::page_of;
 use crate::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
 
+/// What is kept of a webhook that was deleted.
+pub(super) struct Former {
+    pub(super) environment: EnvironmentId,
+    /// For those who read its log.
+    tenant: Option<TenantId>,
+    /// The routing version that its deletion raised.
+    pub(super) version: u64,
+}
+
 impl State {
     pub(super) fn webhook_of(&self, environment: EnvironmentId, id: WebhookId) -> Option<&WebhookWithHealth> {
         self.webhooks.get(&id).filter(|held| held.webhook.environment == environment)
@@ -17,12 +26,12 @@ impl State {
     pub(super) fn owner(&self, id: WebhookId) -> Option<&TenantId> {
         match self.webhooks.get(&id) {
             Some(held) => held.webhook.tenant.as_ref(),
-            None => self.former_owners.get(&id)?.as_ref(),
+            None => self.former.get(&id)?.tenant.as_ref(),
         }
     }
 
     pub(super) fn create_webhook(&mut self, webhook: &Webhook) -> bool {
-        let exists = self.changing(webhook.environment).is_some();
+        let exists = self.note_change(webhook.environment, webhook.id);
         if exists {
             let new = WebhookWithHealth {
                 webhook: webhook.clone(),
@@ -58,7 +67,7 @@ impl State {
                 health,
             },
         );
-        self.changing(webhook.environment);
+        self.note_change(webhook.environment, webhook.id);
         Ok(())
     }
 
@@ -67,8 +76,17 @@ impl State {
             return false;
         }
         let tenant = self.webhooks.remove(&id).and_then(|held| held.webhook.tenant);
-        self.former_owners.insert(id, tenant);
-        self.changing(environment);
+        if let Some(row) = self.changing(environment) {
+            let version = row.version;
+            self.former.insert(
+                id,
+                Former {
+                    environment,
+                    tenant,
+                    version,
+                },
+            );
+        }
         true
     }
 
@@ -79,7 +97,16 @@ impl State {
         held.webhook.state = WebhookState::Disabled { at, why };
         held.webhook.updated_at = at.max(held.webhook.updated_at + Duration::from_millis(1));
         let environment = held.webhook.environment;
-        self.changing(environment);
+        self.note_change(environment, id)
+    }
+
+    /// Raises the routing version for a change of a webhook. False: there is no such environment.
+    fn note_change(&mut self, environment: EnvironmentId, id: WebhookId) -> bool {
+        let Some(row) = self.changing(environment) else {
+            return false;
+        };
+        let version = row.version;
+        self.changed.insert(id, version);
         true
     }
 

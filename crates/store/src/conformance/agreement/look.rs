@@ -7,7 +7,8 @@ use crate::{DeliveryFilter, EventFilter, Page, WebhookFilter};
 impl Actor {
     /// Looks at everything and puts it into words, one entry a verb and environment.
     pub(super) async fn look(&mut self) -> Vec<String> {
-        let mut seen = vec![self.raised().await];
+        let changes = self.changes().await;
+        let mut seen = vec![changes, self.raised().await];
         let environments = self.store.environments().await.done();
         seen.push(format!("{environments:?}"));
         seen.push(format!("{:?}", self.store.credentials().await.done()));
@@ -42,6 +43,16 @@ impl Actor {
             seen.push(format!("deliveries of {id}: {deliveries:?}"));
         }
         seen
+    }
+
+    /// What has changed of the routing of each environment since the last look.
+    async fn changes(&self) -> String {
+        let mut seen = Vec::new();
+        for (id, since) in &self.versions {
+            let changes = self.store.routing_changes(*id, *since).await.done();
+            seen.push((id, changes.map(|changes| (changes.routing.webhooks, changes.deleted))));
+        }
+        format!("changes: {seen:?}")
     }
 
     /// Which environments there are, and whose versions have risen since the last look. The numbers themselves are the store's own.
