@@ -33,6 +33,12 @@ impl EventKey {
     }
 }
 
+impl From<EventKey> for Arc<str> {
+    fn from(this: EventKey) -> Self {
+        this.0
+    }
+}
+
 impl FromStr for EventKey {
     type Err = EventKeyError;
 

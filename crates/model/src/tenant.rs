@@ -47,6 +47,12 @@ impl TenantId {
     }
 }
 
+impl From<TenantId> for Arc<str> {
+    fn from(this: TenantId) -> Self {
+        this.0
+    }
+}
+
 impl FromStr for TenantId {
     type Err = TenantIdError;
 

@@ -1,9 +1,12 @@
 //! Append: events and their deliveries, durable together.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 use tidings_model::{DeliveryId, EventId, TenantId, Timestamp};
 use tidings_store::{AppendRefusal, Appended, NewEvent, Start, Target};
 
+use crate::blocks::Entry;
 use crate::codes::{CANCELLED, Code};
 use crate::fault::{Fault, Outcome};
 use crate::fresh::Held;
@@ -30,9 +33,13 @@ fn append_one(tx: &mut WriteTx<'_>, event: &NewEvent) -> Outcome<Result<Appended
     let id = tx.memory.ids.next(event.at);
     insert_event(tx.connection, id, environment, event)?;
     insert_body(tx.connection, id, event)?;
-    tx.memory
-        .tail
-        .add(id, environment, event.targets.iter().map(|target| target.webhook.raw()).collect());
+    tx.memory.tail.add(Entry {
+        event: id.raw(),
+        environment,
+        key: event.key.clone().into(),
+        tenant: event.tenant.clone().map(Arc::from),
+        webhooks: event.targets.iter().map(|target| target.webhook.raw()).collect(),
+    });
     for (target, ordinal) in event.targets.iter().zip(0_u32..) {
         let delivery = DeliveryId { event: id, ordinal };
         match target.start {

@@ -1,36 +1,80 @@
-//! Which events an environment had and which went to a webhook, without an index that every event would have to be written into.
+//! Which events an environment had, which went to a webhook, which are of an event type or a tenant, without an index that every event would have to
+//! be written into.
 //!
-//! Events are appended in the order of their ids. Whenever [`BLOCK_EVENTS`] have gathered, their ids are sorted by environment and by webhook and written
-//! as one row for each: a block. A list walks the blocks from the newest, and before them the *tail*: the events after the last block, which it finds
-//! by looking through them.
+//! Events are appended in the order of their ids. Whenever [`BLOCK_EVENTS`] have gathered, their ids are sorted by what they have in common ([`Scope`])
+//! and written as one row for each: the parts of a block. A list walks the blocks from the newest, and before them the *tail*: the events after the last
+//! block, which it finds by looking through them.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use integer_encoding::VarInt;
 use rusqlite::{Connection, OptionalExtension, params};
-use tidings_model::{EventId, WebhookId};
 
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
 
-/// Events of one block: fewer make lists of rare webhooks walk more blocks, more make the tail longer.
+/// Events of one block: fewer make lists of rare things walk more blocks, more make the tail longer.
 /// Tests have it small, so that every promise of the store is also tried across blocks.
 const BLOCK_EVENTS: usize = if cfg!(test) { 4 } else { 4_096 };
 
-/// An event that is in no block yet.
+/// What events have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope<'a> {
+    /// They are of an environment, by its short id.
+    Environment(i64),
+    /// They went to a webhook.
+    Webhook(i64),
+    /// They are of an environment and an event type.
+    Key(i64, &'a str),
+    /// They are of an environment and a tenant.
+    Tenant(i64, &'a str),
+}
+
+impl<'a> Scope<'a> {
+    /// As the columns `kind`, `owner` and `name`.
+    const fn columns(self) -> (i64, i64, &'a str) {
+        match self {
+            Self::Environment(environment) => (0, environment, ""),
+            Self::Webhook(webhook) => (1, webhook, ""),
+            Self::Key(environment, key) => (2, environment, key),
+            Self::Tenant(environment, tenant) => (3, environment, tenant),
+        }
+    }
+}
+
+/// An event with what decides about its places in blocks.
 #[derive(Debug)]
-struct Loose {
-    event: i64,
-    environment: i64,
-    webhooks: Vec<i64>,
+pub(crate) struct Entry {
+    /// Its id.
+    pub(crate) event: i64,
+    /// The short id of its environment.
+    pub(crate) environment: i64,
+    /// The key of its event type.
+    pub(crate) key: Arc<str>,
+    /// Its tenant.
+    pub(crate) tenant: Option<Arc<str>>,
+    /// Its targets.
+    pub(crate) webhooks: Vec<i64>,
+}
+
+impl Entry {
+    /// Where it belongs: into a webhook's part as often as it has the webhook among its targets.
+    fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
+        let own = [Scope::Environment(self.environment), Scope::Key(self.environment, &self.key)];
+        let tenant = self.tenant.as_ref().map(|tenant| Scope::Tenant(self.environment, tenant));
+        own.into_iter()
+            .chain(tenant)
+            .chain(self.webhooks.iter().map(|webhook| Scope::Webhook(*webhook)))
+    }
 }
 
 /// The writer's memory of the tail: what is committed, and what the open transaction does to it.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
-    committed: VecDeque<Loose>,
-    added: Vec<Loose>,
+    committed: VecDeque<Entry>,
+    added: Vec<Entry>,
     pruned: HashSet<i64>,
     /// Events up to this one are in a block that the open transaction wrote.
     written: Option<i64>,
@@ -46,15 +90,11 @@ impl Tail {
         connection
             .prepare(
                 "-- blocks::read: events after the last block
-                 SELECT id, environment, targets FROM events WHERE id > ?1 ORDER BY id",
+                 SELECT id, environment, key, tenant, targets FROM events WHERE id > ?1 ORDER BY id",
             )?
             .query_and_then([last], |row| {
                 let record = Record::new(row, "events", &["id"]);
-                tail.committed.push_back(Loose {
-                    event: record.get("id")?,
-                    environment: record.get("environment")?,
-                    webhooks: targets(&record)?,
-                });
+                tail.committed.push_back(entry(&record)?);
                 Ok(())
             })?
             .collect::<Outcome<()>>()?;
@@ -62,12 +102,8 @@ impl Tail {
     }
 
     /// An event was appended.
-    pub(crate) fn add(&mut self, event: EventId, environment: i64, webhooks: Vec<i64>) {
-        self.added.push(Loose {
-            event: event.raw(),
-            environment,
-            webhooks,
-        });
+    pub(crate) fn add(&mut self, entry: Entry) {
+        self.added.push(entry);
     }
 
     /// True when there is enough for a block.
@@ -79,17 +115,16 @@ impl Tail {
     pub(crate) fn write(&mut self, connection: &Connection, settled_before: i64) -> Outcome<()> {
         let all = self.committed.iter().chain(&self.added).skip(self.placed);
         let taken = all.clone().take(BLOCK_EVENTS).count();
-        let loose: Vec<&Loose> = all.take(taken).filter(|loose| !self.pruned.contains(&loose.event)).collect();
+        let entries: Vec<&Entry> = all.take(taken).filter(|entry| !self.pruned.contains(&entry.event)).collect();
         self.placed += taken;
-        let (Some(first), Some(last)) = (loose.first(), loose.last()) else {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return Ok(());
         };
         let (first, last) = (first.event, last.event);
-        let (mut environments, mut webhooks) = (BTreeMap::<i64, Vec<i64>>::new(), BTreeMap::<i64, Vec<i64>>::new());
-        for loose in loose {
-            environments.entry(loose.environment).or_default().push(loose.event);
-            for webhook in &loose.webhooks {
-                webhooks.entry(*webhook).or_default().push(loose.event);
+        let mut parts = BTreeMap::<Scope<'_>, Vec<i64>>::new();
+        for entry in entries {
+            for scope in entry.scopes() {
+                parts.entry(scope).or_default().push(entry.event);
             }
         }
         connection
@@ -98,20 +133,18 @@ impl Tail {
                  INSERT INTO blocks (first, last, settled_before) VALUES (?1, ?2, ?3)",
             )?
             .execute([first, last, settled_before])?;
-        for (owner, parts) in [(Owner::Environment, environments), (Owner::Webhook, webhooks)] {
-            for (id, events) in parts {
-                put(connection, owner, first, id, &events)?;
-            }
+        for (scope, events) in parts {
+            put(connection, first, scope, &events)?;
         }
         self.written = Some(last);
         Ok(())
     }
 
     /// Events were pruned; those of the tail leave it, and those of blocks leave their blocks.
-    pub(crate) fn prune(&mut self, connection: &Connection, events: &[Pruned]) -> Outcome<()> {
+    pub(crate) fn prune(&mut self, connection: &Connection, events: &[Entry]) -> Outcome<()> {
         self.pruned.extend(events.iter().map(|pruned| pruned.event));
         let last = last(connection)?;
-        let mut by_block: BTreeMap<i64, Vec<&Pruned>> = BTreeMap::new();
+        let mut by_block: BTreeMap<i64, Vec<&Entry>> = BTreeMap::new();
         for pruned in events.iter().filter(|pruned| pruned.event <= last) {
             by_block.entry(block_of(connection, pruned.event)?).or_default().push(pruned);
         }
@@ -126,11 +159,11 @@ impl Tail {
         self.committed.extend(self.added.drain(..));
         if !self.pruned.is_empty() {
             let pruned = std::mem::take(&mut self.pruned);
-            self.committed.retain(|loose| !pruned.contains(&loose.event));
+            self.committed.retain(|entry| !pruned.contains(&entry.event));
         }
         self.placed = 0;
         if let Some(written) = self.written.take() {
-            while self.committed.front().is_some_and(|loose| loose.event <= written) {
+            while self.committed.front().is_some_and(|entry| entry.event <= written) {
                 self.committed.pop_front();
             }
         }
@@ -145,84 +178,38 @@ impl Tail {
     }
 }
 
-/// An event that was removed, and where it is to be found in blocks.
-#[derive(Debug)]
-pub(crate) struct Pruned {
-    /// Its id.
-    pub(crate) event: i64,
-    /// The short id of its environment.
-    pub(crate) environment: i64,
-    /// Its targets.
-    pub(crate) webhooks: Vec<i64>,
-}
-
-/// The two kinds of rows that a block has.
-#[derive(Clone, Copy, Debug)]
-enum Owner {
-    Environment,
-    Webhook,
-}
-
-impl Owner {
-    const fn pick<'a>(self, environment: &'a str, webhook: &'a str) -> &'a str {
-        match self {
-            Self::Environment => environment,
-            Self::Webhook => webhook,
-        }
-    }
-}
-
-/// Whose events a walk wants.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scope {
-    /// An environment's, by its short id.
-    Environment(i64),
-    /// Those that went to a webhook.
-    Webhook(WebhookId),
-}
-
-impl Scope {
-    const fn owner(self) -> (Owner, i64) {
-        match self {
-            Self::Environment(short) => (Owner::Environment, short),
-            Self::Webhook(webhook) => (Owner::Webhook, webhook.raw()),
-        }
-    }
-
-    fn has(self, environment: i64, webhooks: &[i64]) -> usize {
-        match self {
-            Self::Environment(short) => usize::from(short == environment),
-            Self::Webhook(webhook) => webhooks.iter().filter(|target| **target == webhook.raw()).count(),
-        }
-    }
-}
-
-/// Visits the events of a scope whose ids are in a range, newest first, until the visitor breaks. An event comes as often as it has the webhook among
-/// its targets.
+/// Visits the events that are in all of some scopes, and whose ids are in a range, newest first, until the visitor breaks. An event comes as often as it
+/// is in the first scope, which should be the one with the fewest events: as often as it has a webhook among its targets.
 pub(crate) fn walk(
     connection: &Connection,
-    scope: Scope,
+    scopes: &[Scope<'_>],
     ids: &Range<i64>,
     mut visit: impl FnMut(i64) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<()> {
+    let Some((scope, others)) = scopes.split_first() else {
+        return Ok(());
+    };
     let last = last(connection)?;
-    if ids.end > last + 1 && walk_tail(connection, scope, &(ids.start.max(last + 1)..ids.end), &mut visit)?.is_break() {
+    if ids.end > last + 1 && walk_tail(connection, *scope, others, &(ids.start.max(last + 1)..ids.end), &mut visit)?.is_break() {
         return Ok(());
     }
-    let (owner, id) = scope.owner();
-    let mut statement = connection.prepare_cached(owner.pick(
-        "-- blocks::walk: of an environment, the newest first
-         SELECT b.first, p.events FROM blocks b CROSS JOIN environment_blocks p ON p.block = b.first AND p.environment = ?1
-         WHERE b.first < ?3 AND b.first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?2), 0) ORDER BY b.first DESC",
-        "-- blocks::walk: of a webhook, the newest first
-         SELECT b.first, p.events FROM blocks b CROSS JOIN webhook_blocks p ON p.block = b.first AND p.webhook = ?1
-         WHERE b.first < ?3 AND b.first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?2), 0) ORDER BY b.first DESC",
-    ))?;
-    let mut rows = statement.query([id, ids.start, ids.end])?;
+    let (kind, owner, name) = scope.columns();
+    let mut statement = connection.prepare_cached(
+        "-- blocks::walk: parts of a scope, the newest first
+         SELECT b.first, p.events FROM blocks b CROSS JOIN parts p ON p.block = b.first AND p.kind = ?1 AND p.owner = ?2 AND p.name = ?3
+         WHERE b.first < ?5 AND b.first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?4), 0) ORDER BY b.first DESC",
+    )?;
+    let mut rows = statement.query(params![kind, owner, name, ids.start, ids.end])?;
     let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        let first = row.get(0)?;
-        unpack(first, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, &mut events)?;
+    'blocks: while let Some(row) = rows.next()? {
+        let block = row.get(0)?;
+        unpack(block, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, &mut events)?;
+        for other in others {
+            let Some(part) = part(connection, block, *other)? else {
+                continue 'blocks;
+            };
+            events.retain(|event| part.binary_search(event).is_ok());
+        }
         for event in events.iter().rev().filter(|event| ids.contains(event)) {
             if visit(*event)?.is_break() {
                 return Ok(());
@@ -234,23 +221,23 @@ pub(crate) fn walk(
 
 fn walk_tail(
     connection: &Connection,
-    scope: Scope,
+    scope: Scope<'_>,
+    others: &[Scope<'_>],
     ids: &Range<i64>,
     visit: &mut impl FnMut(i64) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<ControlFlow<()>> {
     let mut statement = connection.prepare_cached(
         "-- blocks::walk_tail: what is in no block yet
-         SELECT id, environment, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC",
+         SELECT id, environment, key, tenant, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC",
     )?;
     let mut rows = statement.query([ids.start, ids.end])?;
     while let Some(row) = rows.next()? {
-        let record = Record::new(row, "events", &["id"]);
-        let webhooks = match scope {
-            Scope::Environment(_) => Vec::new(),
-            Scope::Webhook(_) => targets(&record)?,
-        };
-        for _ in 0..scope.has(record.get("environment")?, &webhooks) {
-            if visit(record.get("id")?)?.is_break() {
+        let entry = entry(&Record::new(row, "events", &["id"]))?;
+        if others.iter().any(|other| !entry.scopes().any(|own| own == *other)) {
+            continue;
+        }
+        for _ in entry.scopes().filter(|own| *own == scope) {
+            if visit(entry.event)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -265,12 +252,13 @@ pub(crate) fn climb(
     end: i64,
     mut visit: impl FnMut(i64) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<()> {
+    let (kind, owner, name) = Scope::Environment(environment).columns();
     let mut statement = connection.prepare_cached(
-        "-- blocks::climb: of an environment, the oldest first
-         SELECT b.first, p.events FROM blocks b CROSS JOIN environment_blocks p ON p.block = b.first AND p.environment = ?1
-         WHERE b.first < ?2 ORDER BY b.first",
+        "-- blocks::climb: parts of a scope, the oldest first
+         SELECT b.first, p.events FROM blocks b CROSS JOIN parts p ON p.block = b.first AND p.kind = ?1 AND p.owner = ?2 AND p.name = ?3
+         WHERE b.first < ?4 ORDER BY b.first",
     )?;
-    let mut rows = statement.query([environment, end])?;
+    let mut rows = statement.query(params![kind, owner, name, end])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let first = row.get(0)?;
@@ -292,6 +280,16 @@ pub(crate) fn climb(
         }
     }
     Ok(())
+}
+
+fn entry(record: &Record<'_, '_>) -> Outcome<Entry> {
+    Ok(Entry {
+        event: record.get("id")?,
+        environment: record.get("environment")?,
+        key: record.get("key")?,
+        tenant: record.get("tenant")?,
+        webhooks: targets(record)?,
+    })
 }
 
 /// From where on recovery has to look: before it every delivery is settled or has a row.
@@ -335,28 +333,39 @@ fn block_of(connection: &Connection, event: i64) -> Outcome<i64> {
         .query_row([event], |row| row.get(0))?)
 }
 
-fn put(connection: &Connection, owner: Owner, block: i64, id: i64, events: &[i64]) -> Outcome<()> {
-    let sql = owner.pick(
-        "-- blocks::put: an environment's part
-         INSERT OR REPLACE INTO environment_blocks (block, environment, events) VALUES (?1, ?2, ?3)",
-        "-- blocks::put: a webhook's part
-         INSERT OR REPLACE INTO webhook_blocks (block, webhook, events) VALUES (?1, ?2, ?3)",
-    );
-    connection.prepare_cached(sql)?.execute(params![block, id, pack(block, events)])?;
+/// The events of a block that are in a scope.
+fn part(connection: &Connection, block: i64, scope: Scope<'_>) -> Outcome<Option<Vec<i64>>> {
+    let (kind, owner, name) = scope.columns();
+    let mut statement = connection.prepare_cached(
+        "-- blocks::part: of one scope
+         SELECT events FROM parts WHERE block = ?1 AND kind = ?2 AND owner = ?3 AND name = ?4",
+    )?;
+    let mut rows = statement.query(params![block, kind, owner, name])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let mut events = Vec::new();
+    unpack(block, row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, &mut events)?;
+    Ok(Some(events))
+}
+
+fn put(connection: &Connection, block: i64, scope: Scope<'_>, events: &[i64]) -> Outcome<()> {
+    let (kind, owner, name) = scope.columns();
+    connection
+        .prepare_cached(
+            "-- blocks::put: a part
+             INSERT OR REPLACE INTO parts (block, kind, owner, name, events) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![block, kind, owner, name, pack(block, events)])?;
     Ok(())
 }
 
 /// Takes events out of a block, and the block away when it is empty.
-fn prune_block(connection: &Connection, block: i64, pruned: &[&Pruned]) -> Outcome<()> {
+fn prune_block(connection: &Connection, block: i64, pruned: &[&Entry]) -> Outcome<()> {
     let gone: HashSet<i64> = pruned.iter().map(|pruned| pruned.event).collect();
-    let mut parts: HashSet<(bool, i64)> = HashSet::new();
-    for pruned in pruned {
-        parts.insert((true, pruned.environment));
-        parts.extend(pruned.webhooks.iter().map(|webhook| (false, *webhook)));
-    }
-    for (is_environment, id) in parts {
-        let owner = if is_environment { Owner::Environment } else { Owner::Webhook };
-        prune_part(connection, owner, block, id, &gone)?;
+    let scopes: BTreeSet<Scope<'_>> = pruned.iter().flat_map(|pruned| pruned.scopes()).collect();
+    for scope in scopes {
+        prune_part(connection, block, scope, &gone)?;
     }
     connection
         .prepare_cached(
@@ -367,33 +376,21 @@ fn prune_block(connection: &Connection, block: i64, pruned: &[&Pruned]) -> Outco
     Ok(())
 }
 
-fn prune_part(connection: &Connection, owner: Owner, block: i64, id: i64, gone: &HashSet<i64>) -> Outcome<()> {
-    let sql = owner.pick(
-        "-- blocks::prune_part: an environment's
-         SELECT events FROM environment_blocks WHERE block = ?1 AND environment = ?2",
-        "-- blocks::prune_part: a webhook's
-         SELECT events FROM webhook_blocks WHERE block = ?1 AND webhook = ?2",
-    );
-    let packed: Option<Vec<u8>> = connection
-        .prepare_cached(sql)?
-        .query_row([block, id], |row| row.get(0))
-        .optional()?;
-    let Some(packed) = packed else {
+fn prune_part(connection: &Connection, block: i64, scope: Scope<'_>, gone: &HashSet<i64>) -> Outcome<()> {
+    let Some(mut events) = part(connection, block, scope)? else {
         return Ok(());
     };
-    let mut events = Vec::new();
-    unpack(block, &packed, &mut events)?;
     events.retain(|event| !gone.contains(event));
     if !events.is_empty() {
-        return put(connection, owner, block, id, &events);
+        return put(connection, block, scope, &events);
     }
-    let sql = owner.pick(
-        "-- blocks::prune_part: the whole of an environment's
-         DELETE FROM environment_blocks WHERE block = ?1 AND environment = ?2",
-        "-- blocks::prune_part: the whole of a webhook's
-         DELETE FROM webhook_blocks WHERE block = ?1 AND webhook = ?2",
-    );
-    connection.prepare_cached(sql)?.execute([block, id])?;
+    let (kind, owner, name) = scope.columns();
+    connection
+        .prepare_cached(
+            "-- blocks::prune_part: the whole
+             DELETE FROM parts WHERE block = ?1 AND kind = ?2 AND owner = ?3 AND name = ?4",
+        )?
+        .execute(params![block, kind, owner, name])?;
     Ok(())
 }
 

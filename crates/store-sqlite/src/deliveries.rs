@@ -80,6 +80,12 @@ impl<'a> Wanted<'a> {
         ids
     }
 
+    /// What the events that are asked for have in common beside `whose`.
+    fn scopes(&self, whose: Scope<'a>) -> Vec<Scope<'a>> {
+        let (key, tenant) = (self.filter.event_key.as_ref(), self.filter.tenant.as_ref());
+        events::scopes(self.environment, whose, key, tenant)
+    }
+
     /// What is asked of the event.
     fn admits_event(&self, head: &EventHead) -> bool {
         head.environment == self.environment
@@ -195,23 +201,20 @@ impl<'a> Wanted<'a> {
         match (self.filter.event, part) {
             (Some(event), _) if ids.contains(&event.raw()) => look(event.raw()).map(|_| ()),
             (Some(_), _) => Ok(()),
-            (None, None) => events::walk(
-                self.connection,
-                self.environment,
-                self.filter.event_key.as_ref(),
-                self.filter.tenant.as_ref(),
-                &ids,
-                look,
-            ),
-            (None, Some(webhook)) => walk_webhook(self.connection, webhook, &ids, look),
+            (None, None) => blocks::walk(self.connection, &self.scopes(Scope::Environment(self.environment)), &ids, look),
+            (None, Some(webhook)) => {
+                let scopes = self.scopes(Scope::Webhook(webhook.raw()));
+                walk_webhook(self.connection, webhook, &scopes, &ids, look)
+            }
         }
     }
 }
 
-/// Visits the events that went to a webhook, and those whose deliveries to it lie apart, newest first.
+/// Visits the events in some scopes that went to a webhook, and all those whose deliveries to it lie apart, newest first.
 fn walk_webhook(
     connection: &Connection,
     webhook: WebhookId,
+    scopes: &[Scope<'_>],
     ids: &Range<i64>,
     mut look: impl FnMut(i64) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<()> {
@@ -222,7 +225,7 @@ fn walk_webhook(
         read: Vec::new(),
     };
     let mut broken = false;
-    blocks::walk(connection, Scope::Webhook(webhook), ids, |event| {
+    blocks::walk(connection, scopes, ids, |event| {
         while let Some(newer) = apart.next_above(event)? {
             if look(newer)?.is_break() {
                 broken = true;

@@ -41,7 +41,8 @@ pub(crate) fn list(connection: &Connection, filter: &EventFilter, page: Page<Eve
     ids.end = page.before.map_or(ids.end, |before| ids.end.min(before.raw()));
     let (mut skipped, mut found) = (0, Vec::new());
     if page.limit > 0 {
-        walk(connection, short, filter.key.as_ref(), filter.tenant.as_ref(), &ids, |id| {
+        let scopes = scopes(short, Scope::Environment(short), filter.key.as_ref(), filter.tenant.as_ref());
+        blocks::walk(connection, &scopes, &ids, |id| {
             if skipped < page.skip {
                 skipped += 1;
                 return Ok(ControlFlow::Continue(()));
@@ -58,26 +59,14 @@ pub(crate) fn list(connection: &Connection, filter: &EventFilter, page: Page<Eve
     Ok(found)
 }
 
-/// Visits the events of an environment that have a key and a tenant when those are given, newest first, until the visitor breaks.
-pub(crate) fn walk(
-    connection: &Connection,
-    environment: i64,
-    key: Option<&EventKey>,
-    tenant: Option<&TenantId>,
-    ids: &Range<i64>,
-    mut visit: impl FnMut(i64) -> Outcome<ControlFlow<()>>,
-) -> Outcome<()> {
-    let mut admits = connection.prepare_cached(
-        "-- events::walk: what no block tells
-         SELECT 1 FROM events WHERE id = ?1 AND (?2 IS NULL OR key = ?2) AND (?3 IS NULL OR tenant = ?3)",
-    )?;
-    let narrowed = key.is_some() || tenant.is_some();
-    blocks::walk(connection, Scope::Environment(environment), ids, |id| {
-        if narrowed && !admits.exists(params![id, key.map(EventKey::as_str), tenant.map(TenantId::as_str)])? {
-            return Ok(ControlFlow::Continue(()));
-        }
-        visit(id)
-    })
+/// What events have in common that are in a scope of an environment and have a key and a tenant, when those are given: the rarest first.
+pub(crate) fn scopes<'a>(environment: i64, whose: Scope<'a>, key: Option<&'a EventKey>, tenant: Option<&'a TenantId>) -> Vec<Scope<'a>> {
+    let of_tenant = tenant.map(|tenant| Scope::Tenant(environment, tenant.as_str()));
+    let narrowed = of_tenant.into_iter().chain(key.map(|key| Scope::Key(environment, key.as_str())));
+    match whose {
+        Scope::Environment(_) if key.is_some() || tenant.is_some() => narrowed.collect(), // which say it already
+        whose => std::iter::once(whose).chain(narrowed).collect(),
+    }
 }
 
 /// The event after so many others, newest first.
@@ -88,7 +77,7 @@ pub(crate) fn at(connection: &Connection, environment: EnvironmentId, before: Op
     let (mut passed, mut found) = (0, None);
     blocks::walk(
         connection,
-        Scope::Environment(short),
+        &[Scope::Environment(short)],
         &(0..before.map_or(i64::MAX, EventId::raw)),
         |id| {
             if passed < places {
@@ -105,7 +94,7 @@ pub(crate) fn at(connection: &Connection, environment: EnvironmentId, before: Op
 /// How many events an environment has, counted up to `cap`.
 pub(crate) fn count(connection: &Connection, environment: i64, cap: usize) -> Outcome<usize> {
     let mut counted = 0;
-    blocks::walk(connection, Scope::Environment(environment), &(0..i64::MAX), |_| {
+    blocks::walk(connection, &[Scope::Environment(environment)], &(0..i64::MAX), |_| {
         counted += 1;
         Ok(if counted < cap {
             ControlFlow::Continue(())

@@ -44,6 +44,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "changes",
         sql: include_str!("../migrations/0005_changes.sql"),
     },
+    Migration {
+        name: "parts",
+        sql: include_str!("../migrations/0006_parts.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

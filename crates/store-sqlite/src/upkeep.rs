@@ -1,12 +1,14 @@
 //! Pruning, forgetting, counting.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_model::{DeliveryId, EnvironmentId, EventId, Timestamp, WebhookId};
 use tidings_store::{EventIdSequence, MasterKeyId, Pruned, StoreStats};
 
 use crate::assemble::{self, EventHead};
+use crate::blocks::Entry;
 use crate::fault::Outcome;
 use crate::fresh::FreshView;
 use crate::record::{Record, sql_count};
@@ -75,7 +77,7 @@ pub(crate) fn prune(tx: &mut WriteTx<'_>, environment: EnvironmentId, before: Ti
 }
 
 /// The oldest that have nothing pending, and whether there are more of them.
-fn finished(tx: &WriteTx<'_>, environment: i64, before: Timestamp, limit: usize) -> Outcome<(Vec<blocks::Pruned>, bool)> {
+fn finished(tx: &WriteTx<'_>, environment: i64, before: Timestamp, limit: usize) -> Outcome<(Vec<Entry>, bool)> {
     let end = events::ids_between(None, Some(before)).end;
     let (mut found, mut more) = (Vec::new(), false);
     blocks::climb(tx.connection, environment, end, |event| {
@@ -89,9 +91,11 @@ fn finished(tx: &WriteTx<'_>, environment: i64, before: Timestamp, limit: usize)
         if more {
             return Ok(ControlFlow::Break(()));
         }
-        found.push(blocks::Pruned {
+        found.push(Entry {
             event,
             environment,
+            key: head.key.into(),
+            tenant: head.tenant.map(Arc::from),
             webhooks: head.targets,
         });
         Ok(ControlFlow::Continue(()))
