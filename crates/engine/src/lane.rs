@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidings_model::Timestamp;
 use tidings_store::LeasedDelivery;
 
-use crate::turns::OwnerId;
+use crate::turns::{CrowdedId, OwnerId};
 
 /// Deliveries that a lane holds in memory for each attempt that it may have under way, at most: a lane that moves slowly holds little.
 const QUEUE_PER_ATTEMPT: usize = 64;
@@ -68,8 +68,10 @@ pub(crate) struct Lane {
     refilling: bool,
     /// Whose turns it takes.
     pub(crate) owner: OwnerId,
-    /// In the line of lanes that want a turn.
+    /// In the line of lanes that want a turn, or aside from it.
     pub(crate) in_line: bool,
+    /// Where it stands when it had no share of the places.
+    pub(crate) crowded: Option<CrowdedId>,
 }
 
 impl Lane {
@@ -85,6 +87,7 @@ impl Lane {
             refilling: false,
             owner,
             in_line: false,
+            crowded: None,
         }
     }
 

@@ -127,7 +127,8 @@ impl Lanes {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         while inner.in_flight < IN_FLIGHT_MAX && inner.unrecorded < UNRECORDED_MAX && !inner.stopped {
-            let (owner, webhook) = inner.turns.next()?;
+            let free = IN_FLIGHT_MAX - inner.in_flight;
+            let (owner, webhook) = inner.turns.next().or_else(|| inner.turns.next_crowded(free))?;
             let Some(lane) = inner.lanes.get_mut(&webhook) else {
                 continue;
             };
@@ -135,8 +136,9 @@ impl Lanes {
                 inner.turns.step_aside(lane.owner, webhook);
                 continue;
             }
-            if !inner.turns.has_share(lane.owner, lane.in_flight(), IN_FLIGHT_MAX - inner.in_flight) {
-                inner.turns.crowd(lane.owner, webhook);
+            lane.crowded = None;
+            if !inner.turns.has_share(lane.owner, lane.in_flight(), free) {
+                lane.crowded = Some(inner.turns.crowd(lane.owner, lane.in_flight(), webhook));
                 continue;
             }
             lane.in_line = false;
@@ -204,13 +206,16 @@ impl Lanes {
         inner.unrecorded += usize::from(signal != Signal::Unused);
         self.metrics.in_flight.dec();
         if let Some(lane) = inner.lanes.get_mut(&webhook) {
-            let before = lane.unproven();
+            let (owner, held, before) = (lane.owner, lane.in_flight(), lane.unproven());
+            let crowded = lane.crowded.take();
             lane.finished(signal, at);
             let after = lane.unproven();
-            let owner = lane.owner;
             inner.unproven = (inner.unproven + after).saturating_sub(before);
             inner.call_back(); // first: what others left is not for who had more than a share
-            inner.turns.gave_place_back(owner);
+            if let Some(id) = crowded {
+                inner.turns.uncrowd(owner, held, id, webhook);
+            }
+            inner.turns.gave_place_back(owner, IN_FLIGHT_MAX - inner.in_flight);
             inner.call(webhook);
             self.look_later(inner, webhook, at);
         }
@@ -327,7 +332,9 @@ impl Inner {
             Entry::Occupied(place) => {
                 let lane = place.into_mut();
                 if let Some(owner) = owner {
-                    lane.owner = self.turns.introduce(lane.owner, owner, lane.in_flight());
+                    let before = lane.owner;
+                    lane.owner = self.turns.introduce(before, owner, lane.in_flight());
+                    lane.crowded = lane.crowded.filter(|_| lane.owner == before);
                 }
                 lane
             }

@@ -2,14 +2,15 @@
 //! than a customer with one. And how much of what is scarce one of them may hold: no more than is left for all others ([`Turns::has_share`]). A plain
 //! state machine: it knows neither the time nor what a turn is used for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use tidings_model::WebhookId;
 
 use crate::directory::Owner;
 
 /// An owner's number, as long as it has a lane: with it, nothing has to be looked up for each event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct OwnerId(usize);
 
 #[derive(Debug)]
@@ -20,13 +21,16 @@ struct Enrolled {
     lanes: usize,
     /// Places that these hold.
     places: usize,
-    /// Those of them that had more than their share when it was their turn.
-    crowded: VecDeque<WebhookId>,
+    /// Those of its webhooks that had no share when it was their turn, by the places that they hold: who holds the fewest comes first.
+    crowded: BTreeSet<(usize, CrowdedId, WebhookId)>,
 }
 
-/// Of an owner's webhooks that had more than their share, how many may try again when the owner gives a place back: one takes it, the other finds out
-/// whether the share has grown.
-const TRY_AGAIN: usize = 2;
+/// Where a webhook stands that had no share: before those who hold as many places and came later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CrowdedId(u64);
+
+/// Owners that are asked whether one of their webhooks has a share now, whenever that may have changed.
+const OWNERS_ASKED: usize = 8;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -38,6 +42,12 @@ pub(crate) struct Turns {
     free: Vec<OwnerId>,
     waiting: Line,
     aside: Line,
+    /// Owners of webhooks that have no share at the moment.
+    crowded: BTreeSet<OwnerId>,
+    /// The last of them that was asked whether one of its webhooks has a share now.
+    asked: OwnerId,
+    /// How often a webhook had no share.
+    crowded_before: u64,
 }
 
 impl Turns {
@@ -58,7 +68,7 @@ impl Turns {
             owner,
             lanes: 0,
             places: 0,
-            crowded: VecDeque::new(),
+            crowded: BTreeSet::new(),
         };
         match self.enrolled.get_mut(id.0) {
             Some(free) => *free = enrolled,
@@ -75,7 +85,10 @@ impl Turns {
         let known = self.join(Some(owner));
         self.enrolled[known.0].places += places;
         self.enrolled[id.0].places -= places;
-        self.call_crowded(id, usize::MAX);
+        for (_, _, webhook) in std::mem::take(&mut self.enrolled[id.0].crowded) {
+            self.waiting.push(id, webhook);
+        }
+        self.crowded.remove(&id);
         self.leave(id);
         known
     }
@@ -130,25 +143,60 @@ impl Turns {
         self.enrolled[owner.0].places += 1;
     }
 
-    /// A webhook gives a place back.
-    pub(crate) fn gave_place_back(&mut self, owner: OwnerId) {
+    /// A webhook gives a place back, so that `free` are free: who had no share is asked again, of the same owner and of others.
+    pub(crate) fn gave_place_back(&mut self, owner: OwnerId, free: usize) {
         let enrolled = &mut self.enrolled[owner.0];
         enrolled.places = enrolled.places.saturating_sub(1);
-        let again = if enrolled.places == 0 { usize::MAX } else { TRY_AGAIN };
-        self.call_crowded(owner, again);
-    }
-
-    /// A webhook that was in turn holds more than its share, and waits until its owner gives a place back.
-    pub(crate) fn crowd(&mut self, owner: OwnerId, webhook: WebhookId) {
-        self.enrolled[owner.0].crowded.push_back(webhook);
-    }
-
-    fn call_crowded(&mut self, owner: OwnerId, most: usize) {
-        for _ in 0..most {
-            let Some(webhook) = self.enrolled[owner.0].crowded.pop_front() else {
-                return;
-            };
+        let own = self.take_crowded(owner, free).map(|webhook| (owner, webhook));
+        let other = self.next_crowded(free);
+        for (owner, webhook) in own.into_iter().chain(other) {
             self.waiting.push(owner, webhook);
+        }
+    }
+
+    /// A webhook that was in turn has no share while it holds so many places, and waits until it has.
+    pub(crate) fn crowd(&mut self, owner: OwnerId, held: usize, webhook: WebhookId) -> CrowdedId {
+        let id = CrowdedId(self.crowded_before);
+        self.crowded_before += 1;
+        self.enrolled[owner.0].crowded.insert((held, id, webhook));
+        self.crowded.insert(owner);
+        id
+    }
+
+    /// A webhook that had no share while it held so many places holds fewer now: it wants a turn again.
+    pub(crate) fn uncrowd(&mut self, owner: OwnerId, held: usize, id: CrowdedId, webhook: WebhookId) {
+        if self.enrolled[owner.0].crowded.remove(&(held, id, webhook)) {
+            self.forget_uncrowded(owner);
+            self.waiting.push(owner, webhook);
+        }
+    }
+
+    /// A webhook that had no share and has one now: of the owners that have such webhooks, some are asked by turns.
+    pub(crate) fn next_crowded(&mut self, free: usize) -> Option<(OwnerId, WebhookId)> {
+        for _ in 0..OWNERS_ASKED.min(self.crowded.len()) {
+            let next = self.crowded.range((Bound::Excluded(self.asked), Bound::Unbounded)).next();
+            self.asked = *next.or_else(|| self.crowded.first())?;
+            if let Some(webhook) = self.take_crowded(self.asked, free) {
+                return Some((self.asked, webhook));
+            }
+        }
+        None
+    }
+
+    /// Of an owner's webhooks without a share the one with the fewest places, when it has a share now.
+    fn take_crowded(&mut self, owner: OwnerId, free: usize) -> Option<WebhookId> {
+        let (held, ..) = *self.enrolled[owner.0].crowded.first()?;
+        if !self.has_share(owner, held, free) {
+            return None;
+        }
+        let (_, _, webhook) = self.enrolled[owner.0].crowded.pop_first()?;
+        self.forget_uncrowded(owner);
+        Some(webhook)
+    }
+
+    fn forget_uncrowded(&mut self, owner: OwnerId) {
+        if self.enrolled[owner.0].crowded.is_empty() {
+            self.crowded.remove(&owner);
         }
     }
 
@@ -379,28 +427,40 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_more_than_a_share_waits_until_the_owner_gives_a_place_back() {
+    fn who_has_no_share_waits_until_there_is_one_the_fewest_places_first() {
         let mut turns = Turns::default();
-        let id = called(&mut turns, Some(&owner(1, None)), 1..=5);
+        let id = turns.join(Some(&owner(1, None)));
         turns.took_place(id);
         turns.took_place(id);
-        while let Some((owner, webhook)) = turns.next() {
-            turns.crowd(owner, webhook);
+        for (held, number) in [(1, 3), (1, 1), (0, 4), (2, 5)] {
+            turns.crowd(id, held, webhook(number));
         }
-        let rest = |turns: &mut Turns| std::iter::from_fn(|| turns.next()).map(|(_, webhook)| webhook).collect::<Vec<_>>();
-        assert_eq!(rest(&mut turns), []);
-        turns.gave_place_back(id);
-        assert_eq!(
-            rest(&mut turns),
-            webhooks([1, 2]),
-            "one for the place, one in case the share has grown"
-        );
-        turns.gave_place_back(id);
-        assert_eq!(
-            rest(&mut turns),
-            webhooks([3, 4, 5]),
-            "nothing of the owner is under way that could call them later"
-        );
+        turns.gave_place_back(id, 1);
+        assert_eq!(turns.next(), None, "one place is free and one is held: that is no share");
+        turns.gave_place_back(id, 2);
+        assert_eq!(turns.next(), Some((id, webhook(4))), "who holds the fewest places");
+        assert_eq!(turns.next(), Some((id, webhook(3))), "who came first");
+        assert_eq!(turns.next(), None);
+        assert_eq!(turns.next_crowded(2), Some((id, webhook(1))));
+        assert_eq!(turns.next_crowded(2), None);
+    }
+
+    #[test]
+    fn places_that_one_owner_gives_back_are_offered_to_others() {
+        let mut turns = Turns::default();
+        let (busy, crowded) = (owner(1, Some("busy")), owner(1, Some("crowded")));
+        let (busy, crowded) = (turns.join(Some(&busy)), turns.join(Some(&crowded)));
+        for owner in [busy, crowded, crowded] {
+            turns.took_place(owner);
+        }
+        turns.crowd(crowded, 1, webhook(2));
+        let second = turns.crowd(crowded, 1, webhook(3));
+        turns.gave_place_back(busy, 4);
+        assert_eq!(turns.next(), Some((crowded, webhook(2))));
+        assert_eq!(turns.next(), None);
+        turns.uncrowd(crowded, 1, second, webhook(3));
+        assert_eq!(turns.next(), Some((crowded, webhook(3))), "it holds fewer than it did");
+        assert!(turns.crowded.is_empty());
     }
 
     #[test]

@@ -180,12 +180,16 @@ impl World {
     /// Webhooks of a tenant, named by it and a number.
     pub(crate) async fn webhooks_of(&mut self, tenant: &str, count: usize, script: &[Does]) {
         for number in 0..count {
-            let name = format!("{tenant}-{number}");
-            self.network.scripts.lock().insert(format!("https://{name}.test/"), script.to_vec());
-            self.create_webhook(&name, Some(tenant)).await;
+            self.webhook_of(tenant, &format!("{tenant}-{number}"), script).await;
         }
         self.engine.changed(self.environment).await.unwrap();
         settle().await;
+    }
+
+    /// A webhook of a tenant, of which the engine hears with the next ones.
+    pub(crate) async fn webhook_of(&mut self, tenant: &str, name: &str, script: &[Does]) {
+        self.network.scripts.lock().insert(format!("https://{name}.test/"), script.to_vec());
+        self.create_webhook(name, Some(tenant)).await;
     }
 
     pub(crate) async fn publish(&self) -> Accepted {

@@ -35,6 +35,34 @@ async fn a_tenant_whose_webhooks_answered_and_then_all_hang_leaves_half_of_all_p
 }
 
 #[tokio::test]
+async fn a_webhook_that_answers_goes_on_when_all_others_of_its_tenant_hang() {
+    let mut world = World::new().await;
+    world.webhook_of("large", "large-well", &[Does::Answers(200)]).await;
+    world.webhooks_of("large", 300, &[Does::Answers(200), Does::Hangs]).await;
+    world.publish_of("large", 1).await;
+    for _ in 0..20 {
+        world.publish_of("large", 1).await;
+    }
+    assert_eq!(world.times("large-well").len(), 21);
+}
+
+#[tokio::test]
+async fn a_webhook_gets_a_place_that_another_tenant_gives_back() {
+    let mut world = World::new().await;
+    world.webhook_of("large", "large-well", &[Does::Answers(200)]).await;
+    world.webhooks_of("large", 200, &[Does::Answers(200), Does::Hangs]).await;
+    world.webhooks_of("busy", 200, &[Does::Answers(200), Does::Hangs]).await;
+    for tenant in ["large", "busy"] {
+        world.publish_of(tenant, 1).await;
+    }
+    world.publish_of("busy", 4).await; // 800 places
+    world.publish_of("large", 20).await;
+    world.publish_of("busy", 10).await;
+    world.release(100).await; // the first that hang: of busy
+    assert_eq!(world.times("large-well").len(), 21);
+}
+
+#[tokio::test]
 async fn what_was_held_back_for_want_of_places_goes_out_when_they_are_free() {
     let mut world = World::new().await;
     world.webhooks_of("large", 300, &[Does::Answers(200), Does::Hangs]).await;
