@@ -32,6 +32,7 @@ use road::{ACCEPT, ACCEPT_HUNDRED, ACCEPT_TO_TEN, Road, THROUGH, THROUGH_HUNDRED
 use tool::Workshop;
 
 use crate::output::{print, say};
+use crate::stop::unless_told_to_stop;
 
 /// Where the figures are kept.
 const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.toml");
@@ -123,6 +124,10 @@ const SECTIONS: [Section; 5] = [
 
 /// Counts, compares, and writes down or fails.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    unless_told_to_stop(count(args)).await
+}
+
+async fn count(args: Args) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let folder = args.keep.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;

@@ -28,6 +28,8 @@ use line::Run;
 use schedule::Schedule;
 use tally::Tally;
 
+/// Longest run.
+const SECONDS_MAX: f64 = 7.0 * 24.0 * 3_600.0;
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks between two lines of progress.
@@ -51,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) token: Option<String>,
     /// Connections; each has one request under way.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) connections: u16,
     /// Events in all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -66,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "frontegg.user.created")]
     pub(crate) key: String,
     /// So many event keys in turn, `--key-prefix` with 0, 1, 2 and so on behind it.
-    #[arg(long, value_name = "K", conflicts_with = "key", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", conflicts_with = "key", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) keys: Option<u32>,
     /// What the event keys of `--keys` begin with.
     #[arg(long, default_value = "bench.k")]
@@ -78,8 +80,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) first: u64,
     /// Threads that send.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
 }
 
 /// Sends, and prints the figures.
@@ -142,6 +144,10 @@ impl Args {
     fn schedule(&self, clock: Clock) -> anyhow::Result<Arc<Schedule>> {
         let sound = |number: Option<f64>| number.is_none_or(|number| number.is_finite() && number > 0.0);
         ensure!(sound(self.rate) && sound(self.seconds), "--rate and --seconds have to be above 0");
+        ensure!(
+            self.seconds.is_none_or(|seconds| seconds <= SECONDS_MAX),
+            "--seconds has to be at most {SECONDS_MAX}"
+        );
         Ok(match self.rate {
             None => Schedule::closed(clock, self.count, self.seconds),
             Some(rate) => {

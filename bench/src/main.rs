@@ -9,6 +9,7 @@ mod quantiles;
 mod relay;
 mod report;
 mod sink;
+mod stop;
 mod target;
 mod time;
 
@@ -49,8 +50,8 @@ impl Command {
     /// How many threads its work runs on; one for each processor when it does not say.
     fn threads(&self) -> Option<usize> {
         match self {
-            Self::Sink(args) => Some(args.threads),
-            Self::Gen(args) => Some(args.threads),
+            Self::Sink(args) => Some(args.threads.into()),
+            Self::Gen(args) => Some(args.threads.into()),
             Self::Relay(_) => None,
             Self::Report(_) | Self::Counts(_) | Self::CountsNode(_) => Some(1),
         }

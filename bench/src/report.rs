@@ -1,5 +1,6 @@
 //! `tidings-bench report`: runs the scenarios against raw, the relay and Tidings, in turn and several times, and tells medians with their spread, the
-//! budgets they are held against, and the machine they were measured on. Everything it starts, it ends; every folder it makes, it removes.
+//! budgets they are held against, and the machine they were measured on. Everything it starts, it ends, and every folder it makes, it removes,
+//! also when it is told to stop; not when it is killed.
 //!
 //! Owns: the order of things, and the files of a report. Never knows: how a scenario measures.
 
@@ -21,12 +22,12 @@ mod words;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use tidings_model::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::{print, say};
+use crate::stop::unless_told_to_stop;
 use crate::time::wall_us;
 use budgets::{BUDGETS, Budget};
 use machine::{Machine, Source};
@@ -124,18 +125,7 @@ struct Section<'a> {
 
 /// Measures, tells and writes; an error when a promise is broken.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let (mut interrupted, mut terminated, mut left) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    );
-    tokio::select! {
-        biased;
-        _ = interrupted.recv() => bail!("stopped; what it had started is ended"),
-        _ = terminated.recv() => bail!("told to stop; what it had started is ended"),
-        _ = left.recv() => bail!("nobody looks on any more; what it had started is ended"),
-        done = measure(args) => done,
-    }
+    unless_told_to_stop(measure(args)).await
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {

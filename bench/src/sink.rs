@@ -42,8 +42,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// Threads that receive.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
 }
 
 /// What has come so far.

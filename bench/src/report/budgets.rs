@@ -121,6 +121,12 @@ pub(crate) const BUDGETS: &[Budget] = &[
     at_most("history.many.webhook.delivered.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
     at_most("history.many.webhook.exhausted.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
     at_most("history.many.webhook.pending.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.key.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.key.rare.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.tenant.unknown.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.time.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.events.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
+    at_most("history.many.events.rare.p99", 20.0 * MILLISECOND, Kind::Goal, PAGE),
 ];
 
 impl Budget {

@@ -123,8 +123,7 @@ impl App {
             settings,
             created_at: self.clock.now(),
         };
-        let created = self.store.create_environment(&environment).await?;
-        self.engine.changed(id).await?;
+        let created = self.engine.change(id, self.store.create_environment(&environment)).await?;
         Ok(created.map(|()| environment))
     }
 
@@ -150,11 +149,10 @@ impl App {
             settings: Some(settings.clone()),
         };
         let changed = self
-            .store
-            .change_environment(id, &change)
+            .engine
+            .change(id, self.store.change_environment(id, &change))
             .await?
             .map_err(|NameTaken| name_taken(&name.unwrap_or_default()))?;
-        self.engine.changed(id).await?;
         let changed = changed.ok_or_else(|| Problem::not_found("environment", &id))?;
         if changed.name != current.name {
             let detail = format!("was '{}'", current.name);
@@ -172,8 +170,7 @@ impl App {
     pub async fn delete_environment(&self, caller: &Caller, id: EnvironmentId, force: bool) -> Result<(), Problem> {
         caller.can_operate()?;
         let named = self.environment(caller, id).await?;
-        let deleted = self.store.delete_environment(id, force).await?;
-        self.engine.changed(id).await?;
+        let deleted = self.engine.change(id, self.store.delete_environment(id, force)).await?;
         self.reload_credentials().await?;
         deleted.map_err(|error| match error {
             DeleteEnvironmentError::NotFound => Problem::not_found("environment", &id),
@@ -196,8 +193,8 @@ impl App {
         if from == to {
             return Err(Problem::field("to", "has to be another environment than the one that is copied"));
         }
-        let report = self.store.copy_environment(from, to, self.clock.now()).await?;
-        self.engine.changed(to).await?;
+        let copy = self.store.copy_environment(from, to, self.clock.now());
+        let report = self.engine.change(to, copy).await?;
         let report = report.ok_or_else(|| Problem::new(Code::NotFound, "one of the two environments does not exist"))?;
         let detail = format!("settings and {} event types from {from}", report.event_types_copied.len());
         self.record(caller, "environment.copied", Some(to), &to.to_string(), &detail).await;

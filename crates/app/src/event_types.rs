@@ -68,14 +68,13 @@ impl App {
         if Catalog::built_in().get(custom.key.as_str()).is_some() {
             return Err(taken());
         }
-        self.store
-            .create_event_type(caller.environment, &custom)
+        self.engine
+            .change(caller.environment, self.store.create_event_type(caller.environment, &custom))
             .await?
             .map_err(|error| match error {
                 CreateEventTypeError::KeyTaken => taken(),
                 CreateEventTypeError::NoEnvironment => Problem::not_found("environment", &caller.environment),
             })?;
-        self.engine.changed(caller.environment).await?;
         self.record(caller, "event-type.created", Some(caller.environment), custom.key.as_str(), "")
             .await;
         self.event_type(caller, custom.key.as_str())
@@ -127,8 +126,8 @@ impl App {
             return Err(Problem::new(Code::Conflict, format!("'{key}' is built in and cannot be deleted")));
         }
         let parsed: EventKey = key.parse().map_err(|_| Problem::not_found("event type", &key))?;
-        let deleted = self.store.delete_event_type(caller.environment, &parsed).await?;
-        self.engine.changed(caller.environment).await?;
+        let delete = self.store.delete_event_type(caller.environment, &parsed);
+        let deleted = self.engine.change(caller.environment, delete).await?;
         if !deleted {
             return Err(Problem::not_found("event type", &key));
         }

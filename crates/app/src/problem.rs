@@ -180,6 +180,7 @@ impl From<AcceptError> for Problem {
                 "too many events are being accepted at the moment; nothing was stored; try again",
             ),
             AcceptError::NoEnvironment => Self::new(Code::NotFound, "the environment does not exist any more"),
+            AcceptError::Changing => Self::new(Code::Unavailable, format!("{error}; nothing was stored; try again")),
             AcceptError::Store(error) => error.into(),
         }
     }

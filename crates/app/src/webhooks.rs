@@ -182,10 +182,9 @@ impl App {
             updated_at: now,
         };
         let generated = self.put_secret(&mut webhook, checked.secret);
-        if !self.store.create_webhook(&webhook).await? {
+        if !self.engine.change(caller.environment, self.store.create_webhook(&webhook)).await? {
             return Err(Problem::not_found("environment", &caller.environment));
         }
-        self.engine.changed(caller.environment).await?;
         self.record_webhook(caller, "webhook.created", &webhook, &webhook.name).await;
         Ok(SavedWebhook {
             saved: WebhookWithHealth {
@@ -260,8 +259,8 @@ impl App {
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Problem> {
         caller.can_write()?;
         let webhook = self.webhook(caller, id).await?.webhook;
-        let deleted = self.store.delete_webhook(caller.environment, id, self.clock.now()).await?;
-        self.engine.changed(caller.environment).await?;
+        let delete = self.store.delete_webhook(caller.environment, id, self.clock.now());
+        let deleted = self.engine.change(caller.environment, delete).await?;
         if !deleted {
             return Err(not_found(id));
         }
@@ -318,11 +317,9 @@ impl App {
             let at = self.clock.now().max(unchanged_since + Duration::from_millis(1));
             edit(&mut webhook, at);
             webhook.updated_at = at;
-            match self.store.replace_webhook(&webhook, unchanged_since).await? {
-                Ok(()) => {
-                    self.engine.changed(caller.environment).await?;
-                    return self.webhook(caller, id).await;
-                }
+            let replace = self.store.replace_webhook(&webhook, unchanged_since);
+            match self.engine.change(caller.environment, replace).await? {
+                Ok(()) => return self.webhook(caller, id).await,
                 Err(ReplaceWebhookError::NotFound) => return Err(not_found(id)),
                 Err(ReplaceWebhookError::Changed) => {}
             }

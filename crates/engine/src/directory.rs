@@ -11,6 +11,7 @@ use tidings_model::{
 };
 use tidings_signing::{Signer, Vault};
 use tidings_store::{CustomEventType, Routing, RoutingChanges, Store, StoreError};
+use tokio::sync::{Mutex, RwLock};
 
 use crate::sealing::{UnsealError, open_headers, open_secret};
 
@@ -71,6 +72,8 @@ pub struct Routes {
     pub version: u64,
     /// The environment's settings.
     pub settings: Settings,
+    /// Changes of the environment pass it alone; who holds it open sees none. All versions of the routes have the same.
+    pub(crate) gate: Arc<RwLock<()>>,
     index: SubscriptionIndex,
     custom: BTreeMap<EventKey, Arc<EventType>>,
     destinations: Destinations,
@@ -79,9 +82,9 @@ pub struct Routes {
 type Destinations = HashMap<WebhookId, Arc<Destination>>;
 
 impl Routes {
-    fn build(routing: Routing, vault: &Vault) -> Self {
+    fn build(routing: Routing, vault: &Vault, gate: Arc<RwLock<()>>) -> Self {
         let nobody = (SubscriptionIndex::default(), HashMap::with_capacity(routing.webhooks.len()));
-        Self::of(routing, vault, nobody)
+        Self::of(routing, vault, gate, nobody)
     }
 
     /// These routes with what has changed since. Nothing: the change concerns every webhook, and all of them have to be read.
@@ -96,10 +99,16 @@ impl Routes {
                 index.remove(*id, before.owner.tenant.as_ref(), &before.subscription);
             }
         }
-        Some(Self::of(changes.routing, vault, (index, destinations)))
+        let gate = Arc::clone(&self.gate);
+        Some(Self::of(changes.routing, vault, gate, (index, destinations)))
     }
 
-    fn of(routing: Routing, vault: &Vault, (mut index, mut destinations): (SubscriptionIndex, Destinations)) -> Self {
+    fn of(
+        routing: Routing,
+        vault: &Vault,
+        gate: Arc<RwLock<()>>,
+        (mut index, mut destinations): (SubscriptionIndex, Destinations),
+    ) -> Self {
         for webhook in routing.webhooks {
             let destination = destination(webhook, &routing.settings, vault);
             index.add(destination.webhook, destination.owner.tenant.as_ref(), &destination.subscription);
@@ -115,6 +124,7 @@ impl Routes {
             vendor_id: routing.environment.to_string(),
             version: routing.version,
             settings: routing.settings,
+            gate,
             index,
             custom,
             destinations,
@@ -215,7 +225,7 @@ pub struct Directory {
     vault: Arc<Vault>,
     routes: ArcSwap<BTreeMap<EnvironmentId, Arc<Routes>>>,
     /// One reload at a time: an older answer of the store must not replace a newer one.
-    reloading: tokio::sync::Mutex<()>,
+    reloading: Mutex<()>,
 }
 
 impl Directory {
@@ -225,7 +235,7 @@ impl Directory {
             store,
             vault,
             routes: ArcSwap::default(),
-            reloading: tokio::sync::Mutex::new(()),
+            reloading: Mutex::new(()),
         }
     }
 
@@ -242,6 +252,19 @@ impl Directory {
     /// Reads one environment anew, and forgets it when it is gone.
     pub async fn reload(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
+        self.replace(environment).await
+    }
+
+    /// Routes that are newer than that version, which the store has refused.
+    pub async fn newer(&self, environment: EnvironmentId, version: u64) -> Result<Option<Arc<Routes>>, StoreError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        match self.routes(environment) {
+            Some(routes) if routes.version > version => Ok(Some(routes)), // somebody has read them meanwhile
+            _ => self.replace(environment).await,
+        }
+    }
+
+    async fn replace(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
         let fresh = self.read(environment).await?;
         self.routes.rcu(|current| {
             let mut next = BTreeMap::clone(current);
@@ -256,6 +279,7 @@ impl Directory {
 
     /// The routes of an environment as they are now: of one that is known, only what has changed is read.
     async fn read(&self, environment: EnvironmentId) -> Result<Option<Arc<Routes>>, StoreError> {
+        let mut gate = Arc::default();
         if let Some(known) = self.routes(environment) {
             let Some(changes) = self.store.routing_changes(environment, known.version).await? else {
                 return Ok(None);
@@ -263,9 +287,10 @@ impl Directory {
             if let Some(changed) = known.changed(changes, &self.vault) {
                 return Ok(Some(Arc::new(changed)));
             }
+            gate = Arc::clone(&known.gate);
         }
         let routing = self.store.routing(environment).await?;
-        Ok(routing.map(|routing| Arc::new(Routes::build(routing, &self.vault))))
+        Ok(routing.map(|routing| Arc::new(Routes::build(routing, &self.vault, gate))))
     }
 
     /// Reads every environment whose version has moved, and forgets those that are gone.

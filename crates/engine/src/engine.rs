@@ -169,6 +169,22 @@ impl Engine {
         }
     }
 
+    /// Changes something about an environment's configuration in the store and routes by it from now on. Events whose routes have become stale are
+    /// not accepted while this is under way, and changes wait for them: neither keeps the other from ever being done.
+    ///
+    /// # Errors
+    /// Those of the verb, and the store's when it cannot be read afterwards.
+    pub async fn change<T>(&self, environment: EnvironmentId, verb: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let gate = self.directory.routes(environment).map(|routes| Arc::clone(&routes.gate));
+        let _alone = match &gate {
+            Some(gate) => Some(gate.write().await),
+            None => None, // it is being made
+        };
+        let done = verb.await?;
+        self.changed(environment).await?;
+        Ok(done)
+    }
+
     /// Something about an environment's configuration was changed in the store: routes by it from now on.
     pub async fn changed(&self, environment: EnvironmentId) -> Result<(), StoreError> {
         self.directory.reload(environment).await?;

@@ -53,6 +53,9 @@ pub enum AcceptError {
     /// The environment does not exist any more.
     #[error("there is no such environment")]
     NoEnvironment,
+    /// The routing changed again and again.
+    #[error("the environment's webhooks are changing too fast to match events against")]
+    Changing,
     /// The store could not append.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,18 +85,27 @@ impl Engine {
         let mut answers = vec![None; drafts.len()];
         let mut open: Vec<usize> = (0..drafts.len()).collect();
         let mut routes = self.directory.routes(environment).ok_or(AcceptError::NoEnvironment)?;
-        for _ in 0..REMATCHES_MAX {
-            open = self.append(&routes, &drafts, open, &mut answers).await?;
-            if open.is_empty() {
-                self.pump();
-                return Ok(answers
-                    .into_iter()
-                    .map(|answer| answer.expect("every draft that is not open any more has its answer"))
-                    .collect());
+        open = self.append(&routes, &drafts, open, &mut answers).await?;
+        if !open.is_empty() {
+            let gate = Arc::clone(&routes.gate);
+            let _unchanged = gate.read().await; // what this process changes waits; what others change can still come between
+            for _ in 0..REMATCHES_MAX {
+                let newer = self.directory.newer(environment, routes.version).await?;
+                routes = newer.ok_or(AcceptError::NoEnvironment)?;
+                open = self.append(&routes, &drafts, open, &mut answers).await?;
+                if open.is_empty() {
+                    break;
+                }
             }
-            routes = self.directory.reload(environment).await?.ok_or(AcceptError::NoEnvironment)?;
         }
-        Err(StoreError::Unavailable("the environment's webhooks are changing too fast to match events against".to_owned()).into())
+        if !open.is_empty() {
+            return Err(AcceptError::Changing);
+        }
+        self.pump();
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.expect("every draft that is not open any more has its answer"))
+            .collect())
     }
 
     /// Appends the open drafts as matched by these routes, and says which have to be matched anew.

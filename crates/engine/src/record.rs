@@ -170,16 +170,14 @@ impl Engine {
     }
 
     async fn disable(&self, environment: EnvironmentId, webhook: WebhookId, why: DisableReason) {
-        let disabled = match self.store.disable_webhook(webhook, why, self.clock.now()).await {
-            Ok(disabled) => disabled,
-            Err(error) => return tracing::error!(%webhook, %error, "could not disable a webhook"),
-        };
-        if disabled {
-            self.metrics.disabled.inc();
-            tracing::warn!(%webhook, %why, "disabled a webhook");
-        }
-        if let Err(error) = self.changed(environment).await {
-            tracing::error!(%environment, %error, "could not read the routing after a change");
+        let disable = self.store.disable_webhook(webhook, why, self.clock.now());
+        match self.change(environment, disable).await {
+            Ok(true) => {
+                self.metrics.disabled.inc();
+                tracing::warn!(%webhook, %why, "disabled a webhook");
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%webhook, %error, "could not disable a webhook, or not read the routing afterwards"),
         }
     }
 }

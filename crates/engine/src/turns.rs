@@ -29,6 +29,8 @@ struct Enrolled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CrowdedId(u64);
 
+/// Places that are left to those whose owners hold few.
+const FOR_LATECOMERS: usize = 256;
 /// Owners that are asked whether one of their webhooks has a share now, whenever that may have changed.
 const OWNERS_ASKED: usize = 8;
 
@@ -133,9 +135,10 @@ impl Turns {
 
     /// Whether a webhook that holds some places may have another of those that are free. Nobody holds more than are free, and of what an owner may
     /// still have, no webhook holds more than is left for the owner's others. So whoever comes late finds something, without a limit that would be
-    /// too low when nobody else is there: the dynamic thresholds of Choudhury and Hahne (1998).
+    /// too low when nobody else is there: the dynamic thresholds of Choudhury and Hahne (1998). Beside that a webhook that holds none may have one
+    /// while more than [`FOR_LATECOMERS`] are free: it does not wait for those of its owner's that hang.
     pub(crate) fn has_share(&self, owner: OwnerId, held: usize, free: usize) -> bool {
-        held < free.saturating_sub(self.enrolled[owner.0].places)
+        held < free.saturating_sub(self.enrolled[owner.0].places) || (held == 0 && free > FOR_LATECOMERS)
     }
 
     /// A webhook takes a place.
@@ -424,6 +427,16 @@ mod tests {
         assert_eq!(places_taken(&mut turns, id, 1, &mut free), [334]);
         assert_eq!(places_taken(&mut turns, id, 1, &mut free), [111]);
         assert!(turns.has_share(id, 0, free));
+    }
+
+    #[test]
+    fn a_webhook_without_a_place_may_have_one_however_much_its_owner_holds() {
+        let mut turns = Turns::default();
+        let id = turns.join(Some(&owner(1, None)));
+        (0..2_000).for_each(|_| turns.took_place(id));
+        assert!(turns.has_share(id, 0, FOR_LATECOMERS + 1));
+        assert!(!turns.has_share(id, 1, FOR_LATECOMERS + 1));
+        assert!(!turns.has_share(id, 0, FOR_LATECOMERS));
     }
 
     #[test]

@@ -198,3 +198,13 @@ async fn nothing_waits_for_a_webhook_that_was_never_sent_anything() {
         Waiting::default()
     );
 }
+
+#[tokio::test]
+async fn webhooks_that_are_made_in_the_same_millisecond_have_ids_of_their_own() {
+    let world = World::new().await;
+    for _ in 0..1_000 {
+        world.app.create_webhook(&world.operator, draft()).await.unwrap();
+    }
+    let held = world.store.environment_holds(world.operator.environment()).await.unwrap().unwrap();
+    assert_eq!(held.webhooks, 1_000);
+}
