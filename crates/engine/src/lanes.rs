@@ -132,11 +132,11 @@ impl Lanes {
             let Some(lane) = inner.lanes.get_mut(&webhook) else {
                 continue;
             };
+            lane.crowded = None; // wherever it stood
             if !lane.is_proven() && inner.unproven >= UNPROVEN_MAX {
                 inner.turns.step_aside(lane.owner, webhook);
                 continue;
             }
-            lane.crowded = None;
             if !inner.turns.has_share(lane.owner, lane.in_flight(), free) {
                 lane.crowded = Some(inner.turns.crowd(lane.owner, lane.in_flight(), webhook));
                 continue;
