@@ -3,7 +3,7 @@
 mod tidy;
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::Parser;
 
@@ -13,6 +13,13 @@ use clap::Parser;
 enum Chore {
     /// Hold the repository to its rules: imports between crates, sizes of files, banned words, heads of modules, paths of one machine.
     Tidy,
+    /// Play seeds of the simulator: `cargo xtask sim --seeds 100000`, `cargo xtask sim --first 4711 --trace`.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// For `tidings-sim`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -21,5 +28,17 @@ fn main() -> anyhow::Result<ExitCode> {
         .expect("xtask is a folder of the workspace");
     match Chore::parse() {
         Chore::Tidy => tidy::run(root),
+        Chore::Sim { arguments } => sim(root, &arguments),
     }
+}
+
+/// Builds the simulator for speed, and hands over to it.
+fn sim(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(root)
+        .args(["run", "--quiet", "--locked", "--profile", "sim", "-p", "tidings-sim", "--"])
+        .args(arguments)
+        .status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

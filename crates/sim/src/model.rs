@@ -1,0 +1,158 @@
+//! What the world knows of what it asked for: an account of its own, of webhooks as they may be and of events as they were answered.
+
+use std::collections::BTreeMap;
+
+use tidings_model::subscription::Subscription;
+use tidings_model::{EnvironmentId, EventKey};
+
+/// One way in which a webhook may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Whether it is there.
+    pub(crate) exists: bool,
+    /// Whether it is on, as far as its owner decides.
+    pub(crate) on: bool,
+    /// Its event keys.
+    pub(crate) keys: Vec<String>,
+}
+
+/// What was asked to be done to a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It is made with those event keys.
+    Made(Vec<String>),
+    /// It gets other event keys.
+    Rekeyed(Vec<String>),
+    /// It is switched on or off.
+    Switched(bool),
+    /// It is deleted.
+    Deleted,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// No answer has come; perhaps none ever will.
+    Open,
+    /// It was answered as done, at that number and the world's millisecond.
+    Done(u64, i64),
+    /// It was refused: nothing was done.
+    Refused(u64),
+    /// It was answered in a way that leaves open whether it was done.
+    Unknown(u64),
+}
+
+/// A deed with its beginning and its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Chapter {
+    /// The number of its request.
+    pub(crate) asked: u64,
+    /// How it ended.
+    pub(crate) end: End,
+    /// What was asked.
+    pub(crate) deed: Deed,
+}
+
+/// A webhook, known by its URL.
+#[derive(Clone, Debug)]
+pub(crate) struct Hook {
+    /// Which nobody else has.
+    pub(crate) url: String,
+    /// Where it is.
+    pub(crate) environment: EnvironmentId,
+    /// Whose it is.
+    pub(crate) tenant: Option<String>,
+    /// Known once its making was answered.
+    pub(crate) id: Option<String>,
+    /// What was done to it, one after the other.
+    pub(crate) story: Vec<Chapter>,
+}
+
+impl Hook {
+    /// True while something is being done to it: nothing else is begun, so that its story has an order.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.story.last().is_some_and(|last| last.end == End::Open)
+    }
+
+    /// Every way in which it may have been while something happened between two numbers.
+    pub(crate) fn shapes(&self, from: u64, until: u64) -> Vec<Shape> {
+        let mut shapes = vec![Shape {
+            exists: false,
+            on: false,
+            keys: Vec::new(),
+        }];
+        for chapter in self.story.iter().filter(|chapter| chapter.asked < until) {
+            let after: Vec<_> = shapes.iter().cloned().map(|shape| apply(shape, &chapter.deed)).collect();
+            match chapter.end {
+                End::Refused(_) => {}
+                End::Done(answered, _) if answered < from => shapes = after,
+                End::Done(..) | End::Unknown(_) | End::Open => {
+                    for shape in after {
+                        if !shapes.contains(&shape) {
+                            shapes.push(shape);
+                        }
+                    }
+                }
+            }
+        }
+        shapes
+    }
+}
+
+fn apply(shape: Shape, deed: &Deed) -> Shape {
+    match deed {
+        Deed::Made(keys) => Shape {
+            exists: true,
+            on: true,
+            keys: keys.clone(),
+        },
+        Deed::Rekeyed(keys) => Shape {
+            keys: keys.clone(),
+            ..shape
+        },
+        Deed::Switched(on) => Shape { on: *on, ..shape },
+        Deed::Deleted => Shape { exists: false, ..shape },
+    }
+}
+
+impl Shape {
+    /// Whether an event of that key and category belongs to it, on or off.
+    pub(crate) fn wants(&self, key: &EventKey, category: &str) -> bool {
+        let subscription = Subscription::parse(self.keys.iter().map(String::as_str));
+        self.exists && subscription.is_ok_and(|subscription| subscription.wants(key, category))
+    }
+}
+
+/// An event as its producer knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    /// The number of its request.
+    pub(crate) asked: u64,
+    /// How that ended.
+    pub(crate) end: End,
+    /// Where.
+    pub(crate) environment: EnvironmentId,
+    /// Its key.
+    pub(crate) key: &'static str,
+    /// Its tenant.
+    pub(crate) tenant: Option<String>,
+    /// Its idempotency key, with what it was used for.
+    pub(crate) idempotency: Option<(String, u64)>,
+    /// Its id, once it was accepted.
+    pub(crate) id: Option<String>,
+    /// How many deliveries the answer promised.
+    pub(crate) deliveries: Option<u64>,
+}
+
+/// Everything that was asked for.
+#[derive(Default)]
+pub(crate) struct Model {
+    /// By their number.
+    pub(crate) hooks: Vec<Hook>,
+    /// By their number.
+    pub(crate) sent: Vec<Sent>,
+    /// Deliveries that a resend was answered with, by event.
+    pub(crate) resent: BTreeMap<String, u64>,
+    /// What cannot be right, found while it happened.
+    pub(crate) broken: Vec<String>,
+}

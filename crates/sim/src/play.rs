@@ -1,0 +1,290 @@
+//! One play of a seed: the world, what is done in it, and how it ends.
+
+mod deeds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use tidings_model::{Environment, EnvironmentId, Settings, Timestamp};
+use tidings_runtime::{Clock as _, ManualClock};
+use tidings_store::{MemStore, Store as _};
+use tokio::runtime::Builder;
+
+use crate::check;
+use crate::clock::NodeClock;
+use crate::dice::Dice;
+use crate::model::Model;
+use crate::network::Network;
+use crate::node::Node;
+use crate::store::{FaultyStore, Mood};
+use crate::trace::Trace;
+
+/// When every world begins.
+const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+/// Times that every task gets to run before time goes on.
+const ROUNDS: usize = 24;
+/// Things that are done before the faults end.
+const DEEDS: u64 = 120;
+/// Webhooks that there are from the beginning.
+const HOOKS_AT_FIRST: usize = 4;
+/// What the world waits for everything to settle after the faults have ended: longer than any schedule.
+const PATIENCE: Duration = Duration::from_secs(9 * 24 * 3_600);
+
+/// A way in which the store is broken on purpose, to see that it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sabotage {
+    /// It is not broken.
+    Nothing,
+    /// An event is now and then stored without one of its deliveries.
+    LosesTargets,
+    /// A failed attempt is recorded as a delivery.
+    CallsFailuresDelivered,
+    /// Attempts are recorded under the number of the next.
+    SkipsNumbers,
+    /// Retries are due before their time.
+    RetriesTooSoon,
+    /// A tenant's webhooks are routed as everybody's.
+    MixesTenants,
+    /// Webhooks that are off are routed as if they were on.
+    SendsToTheDisabled,
+}
+
+/// How a play ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Everything that happened, a line each.
+    pub trace: String,
+    /// What cannot be right; empty when all promises were kept.
+    pub broken: Vec<String>,
+    /// What it came to.
+    pub figures: Figures,
+}
+
+/// What a play came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Nodes.
+    pub nodes: u64,
+    /// Events that were accepted.
+    pub accepted: u64,
+    /// Deliveries in the store at the end.
+    pub deliveries: u64,
+    /// Requests that reached a receiver.
+    pub arrivals: u64,
+    /// Crashes of nodes.
+    pub crashes: u64,
+}
+
+impl Figures {
+    /// The sum of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes + other.nodes,
+            accepted: self.accepted + other.accepted,
+            deliveries: self.deliveries + other.deliveries,
+            arrivals: self.arrivals + other.arrivals,
+            crashes: self.crashes + other.crashes,
+        }
+    }
+}
+
+/// What may go wrong in a world, thrown at its beginning: many worlds are spared some of it, so that what is stricter without can be checked too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    pub(crate) nodes: usize,
+    pub(crate) crashes: bool,
+    pub(crate) store_faults: bool,
+    pub(crate) skew: bool,
+}
+
+impl Weather {
+    fn of(dice: &Dice) -> Self {
+        Self {
+            nodes: 1 + usize::try_from(dice.below(3)).unwrap_or(0),
+            crashes: dice.in_thousand(600),
+            store_faults: dice.in_thousand(500),
+            skew: dice.in_thousand(300),
+        }
+    }
+}
+
+/// Plays a seed to its end. The same seed and sabotage give the same trace.
+///
+/// # Errors
+/// When the world cannot be made at all.
+pub fn play(seed: u64, sabotage: Sabotage) -> anyhow::Result<Outcome> {
+    let runtime = Builder::new_current_thread().build().context("no runtime")?;
+    runtime.block_on(async {
+        let mut world = World::new(seed, sabotage).await?;
+        for _ in 0..HOOKS_AT_FIRST {
+            world.make_hook();
+        }
+        for _ in 0..DEEDS {
+            world.act().await?;
+        }
+        world.heal().await?;
+        world.settle().await;
+        world.end().await
+    })
+}
+
+struct World {
+    dice: Dice,
+    weather: Weather,
+    clock: ManualClock,
+    trace: Trace,
+    store: Arc<MemStore>,
+    network: Arc<Network>,
+    nodes: Vec<Node>,
+    environments: Vec<EnvironmentId>,
+    model: Arc<Mutex<Model>>,
+    crashes: u64,
+}
+
+impl World {
+    async fn new(seed: u64, sabotage: Sabotage) -> anyhow::Result<Self> {
+        let dice = Dice::new(seed, 0);
+        let weather = Weather::of(&dice);
+        let clock = ManualClock::at(START);
+        let trace = Trace::new(clock.clone());
+        trace.note(format_args!("seed {seed}: {weather:?}"));
+        let store = Arc::new(MemStore::new());
+        let network = Arc::new(Network::new(clock.clone(), Dice::new(seed, 1), trace.clone()));
+        let mut nodes = Vec::new();
+        for number in 0..weather.nodes {
+            let dice = Dice::new(seed, 2 + number as u64);
+            let faulty = Arc::new(FaultyStore::new(Arc::clone(&store), clock.clone(), dice, sabotage));
+            let clock = NodeClock::new(clock.clone());
+            let mut node = Node::new(number, clock, faulty, Arc::clone(&network), seed);
+            node.start().await?;
+            nodes.push(node);
+        }
+        let mut world = Self {
+            dice,
+            weather,
+            clock,
+            trace,
+            store,
+            network,
+            nodes,
+            environments: Vec::new(),
+            model: Arc::default(),
+            crashes: 0,
+        };
+        world.add_environment().await?;
+        Ok(world)
+    }
+
+    /// A second environment beside the first, with a schedule of its own.
+    async fn add_environment(&mut self) -> anyhow::Result<()> {
+        let id = EnvironmentId::from_chance([9; 16]);
+        let settings = Settings {
+            retry_schedule: vec![0, 5, 30, 600].try_into().context("a good schedule")?,
+            ..Settings::default()
+        };
+        let environment = Environment {
+            id,
+            name: "Other".to_owned(),
+            settings,
+            created_at: START,
+        };
+        self.store.create_environment(&environment).await?.context("its name is free")?;
+        self.environments = self.store.environments().await?.iter().map(|environment| environment.id).collect();
+        self.pass(Duration::from_secs(61)).await; // all nodes have heard of it
+        Ok(())
+    }
+
+    /// Lets every task run until all of them wait, or nearly so: how often is the same for the same seed.
+    async fn run_tasks(&self) {
+        for _ in 0..ROUNDS {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets time pass, and everybody act when their time has come.
+    async fn pass(&self, duration: Duration) {
+        self.run_tasks().await;
+        let until = self.clock.now() + duration;
+        while self.clock.now() < until {
+            let next = self.clock.next_wake().map_or(until, |wake| wake.min(until));
+            self.clock.advance(next.since(self.clock.now()).max(Duration::from_millis(1)));
+            self.run_tasks().await;
+        }
+    }
+
+    /// Does one thing by chance, and lets some time pass.
+    async fn act(&mut self) -> anyhow::Result<()> {
+        match self.dice.below(1_000) {
+            0..540 => self.publish(),
+            540..620 => self.make_hook(),
+            620..680 => self.change_hook(),
+            680..730 => self.switch_hook(),
+            730..750 => self.delete_hook(),
+            750..800 => self.resend().await?,
+            800..890 => self.change_temper(),
+            890..920 => self.crash_or_start().await?,
+            920..950 => self.change_mood(),
+            950..970 => self.jump(),
+            _ => {
+                let hours = Duration::from_secs(60 * self.dice.below(600));
+                self.trace.note(format_args!("{} s pass", hours.as_secs()));
+                self.pass(hours).await;
+            }
+        }
+        let longest = [0, 30, 2_000, 20_000][usize::try_from(self.dice.below(4)).unwrap_or(0)];
+        self.pass(Duration::from_millis(self.dice.below(longest + 1))).await;
+        Ok(())
+    }
+
+    /// Ends all faults: from now on everything has to come to its end.
+    async fn heal(&mut self) -> anyhow::Result<()> {
+        self.trace.note(format_args!("the faults end"));
+        self.network.heal();
+        for number in 0..self.nodes.len() {
+            self.nodes[number].store.set_mood(Mood::default());
+            self.nodes[number].clock.set_skew(0);
+            if !self.nodes[number].is_alive() {
+                self.start(number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets time pass until nothing waits any more, or patience ends.
+    async fn settle(&self) {
+        let until = self.clock.now() + PATIENCE;
+        self.pass(Duration::from_secs(120)).await;
+        while self.clock.now() < until {
+            let waiting = self.store.due_webhooks().await.is_ok_and(|due| !due.is_empty());
+            if !waiting {
+                return;
+            }
+            self.pass(Duration::from_secs(1_800)).await;
+        }
+    }
+
+    async fn end(&mut self) -> anyhow::Result<Outcome> {
+        let scene = check::Scene {
+            store: &self.store,
+            network: &self.network,
+            model: &std::mem::take(&mut *self.model.lock()),
+            weather: self.weather,
+            now: self.clock.now(),
+        };
+        let found = check::everything(&scene).await?;
+        self.nodes.iter_mut().for_each(Node::crash);
+        self.run_tasks().await;
+        Ok(Outcome {
+            trace: self.trace.text(),
+            broken: found.broken,
+            figures: Figures {
+                nodes: self.nodes.len() as u64,
+                crashes: self.crashes,
+                ..found.figures
+            },
+        })
+    }
+}
