@@ -51,7 +51,7 @@ pub(crate) struct Args {
     /// For CI, a minute and a half: shorter runs, two rounds, the most important scenarios; held against promises and coarse floors only.
     #[arg(long, conflicts_with = "long")]
     short: bool,
-    /// Everything, for hours: also the scenario history, and 100,000 webhooks.
+    /// Everything, in half an hour: also the scenario history, and 100,000 webhooks.
     #[arg(long)]
     long: bool,
     /// Only these.

@@ -82,9 +82,8 @@ impl FaultyStore {
     /// What a store would do that is broken in a way that a checker has to find.
     fn append_sabotaged(&self, mut events: Vec<NewEvent>) -> Vec<NewEvent> {
         for event in &mut events {
-            match self.sabotage {
-                Sabotage::LosesTargets if self.dice.in_thousand(100) => drop(event.targets.pop()),
-                _ => {}
+            if self.sabotage == Sabotage::LosesTargets && self.dice.in_thousand(100) {
+                event.targets.pop();
             }
         }
         events

@@ -1,5 +1,5 @@
 //! Ten million stored deliveries: lists of them as the portal and the API ask for them, against the same lists at ten thousand. Shows that a page costs
-//! what it shows and not what is stored, also when what is looked for is rare and old. Takes half an hour or so, and some gigabytes of disk.
+//! what it shows and not what is stored, also when what is looked for is rare and old. Takes some minutes, and eight gigabytes of disk.
 
 use std::time::Duration;
 
