@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use tidings_model::subscription::Subscription;
-use tidings_model::{EnvironmentId, EventKey};
+use tidings_model::{EnvironmentId, EventKey, Settings};
+
+/// How long nodes may go on with what another has changed: they look every 30 seconds, and an attempt takes its time.
+pub(crate) const HEARD_MS: i64 = 50_000;
+/// The secret with which every webhook is made.
+pub(crate) const FIRST_SECRET: &str = "correct-horse";
 
 /// One way in which a webhook may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub(crate) enum Deed {
     Rekeyed(Vec<String>),
     /// It is switched on or off.
     Switched(bool),
+    /// It gets another secret, and the one before goes on signing for so many seconds.
+    Rotated(String, u32),
     /// It is deleted.
     Deleted,
 }
@@ -45,6 +52,8 @@ pub(crate) enum End {
 /// A deed with its beginning and its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Chapter {
+    /// The node that was asked.
+    pub(crate) node: usize,
     /// The number of its request.
     pub(crate) asked: u64,
     /// How it ended.
@@ -111,6 +120,7 @@ fn apply(shape: Shape, deed: &Deed) -> Shape {
             ..shape
         },
         Deed::Switched(on) => Shape { on: *on, ..shape },
+        Deed::Rotated(..) => shape,
         Deed::Deleted => Shape { exists: false, ..shape },
     }
 }
@@ -123,9 +133,64 @@ impl Shape {
     }
 }
 
+/// A change of an environment's settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Tuning {
+    /// The node that was asked.
+    pub(crate) node: usize,
+    /// When, in the world's milliseconds.
+    pub(crate) asked_ms: i64,
+    /// How it ended.
+    pub(crate) end: End,
+    /// What they are to be.
+    pub(crate) settings: Settings,
+}
+
+/// An environment as its operator knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its id.
+    pub(crate) id: EnvironmentId,
+    /// When its making was answered, in the world's milliseconds.
+    pub(crate) made_ms: i64,
+    /// With what it was made.
+    pub(crate) first: Settings,
+    /// How its settings were changed, one change after the other.
+    pub(crate) story: Vec<Tuning>,
+    /// When its deletion was asked for, and how that ended, with the node.
+    pub(crate) deleted: Option<(usize, End)>,
+}
+
+impl Place {
+    /// True while something is being done to it.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.story.last().is_some_and(|last| last.end == End::Open) || self.deleted.is_some_and(|(_, end)| end == End::Open)
+    }
+
+    /// Whether it is there for certain: nobody has tried to delete it, or was refused.
+    pub(crate) fn stands(&self) -> bool {
+        self.deleted.is_none_or(|(_, end)| matches!(end, End::Refused(_)))
+    }
+
+    /// Every way in which its settings may have been for somebody at some time between two, in the world's milliseconds.
+    pub(crate) fn settings(&self, from_ms: i64, until_ms: i64) -> Vec<&Settings> {
+        let mut possible = vec![&self.first];
+        for change in self.story.iter().filter(|change| change.asked_ms <= until_ms) {
+            match change.end {
+                End::Refused(_) => {}
+                End::Done(_, done_ms) if done_ms + HEARD_MS < from_ms => possible = vec![&change.settings],
+                End::Done(..) | End::Unknown(_) | End::Open => possible.push(&change.settings),
+            }
+        }
+        possible
+    }
+}
+
 /// An event as its producer knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
+    /// The node that was asked.
+    pub(crate) node: usize,
     /// The number of its request.
     pub(crate) asked: u64,
     /// How that ended.
@@ -148,11 +213,45 @@ pub(crate) struct Sent {
 #[derive(Default)]
 pub(crate) struct Model {
     /// By their number.
+    pub(crate) places: Vec<Place>,
+    /// By their number.
     pub(crate) hooks: Vec<Hook>,
     /// By their number.
     pub(crate) sent: Vec<Sent>,
-    /// Deliveries that a resend was answered with, by event.
-    pub(crate) resent: BTreeMap<String, u64>,
+    /// Deliveries that a resend was answered with, and their environment.
+    pub(crate) resent: BTreeMap<String, EnvironmentId>,
+    /// Whether nodes may hear of a change later than [`HEARD_MS`]: their stores fail, or their clocks jump.
+    pub(crate) hears_late: bool,
     /// What cannot be right, found while it happened.
     pub(crate) broken: Vec<String>,
+}
+
+impl Model {
+    /// The environment of that id, as its operator knows it.
+    pub(crate) fn place(&self, id: EnvironmentId) -> Option<&Place> {
+        self.places.iter().find(|place| place.id == id)
+    }
+
+    /// Whether that environment is there for certain.
+    pub(crate) fn stands(&self, id: EnvironmentId) -> bool {
+        self.place(id).is_some_and(Place::stands)
+    }
+
+    /// A node crashed at that number: nobody gets an answer any more who waited for one.
+    pub(crate) fn crashed(&mut self, node: usize, at: u64) {
+        let close = |of: usize, end: &mut End| {
+            if of == node && *end == End::Open {
+                *end = End::Unknown(at);
+            }
+        };
+        self.sent.iter_mut().for_each(|sent| close(sent.node, &mut sent.end));
+        let chapters = self.hooks.iter_mut().flat_map(|hook| &mut hook.story);
+        chapters.for_each(|chapter| close(chapter.node, &mut chapter.end));
+        for place in &mut self.places {
+            place.story.iter_mut().for_each(|change| close(change.node, &mut change.end));
+            if let Some((of, end)) = &mut place.deleted {
+                close(*of, end);
+            }
+        }
+    }
 }

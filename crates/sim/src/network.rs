@@ -70,6 +70,12 @@ pub(crate) struct Arrival {
     pub(crate) event: String,
     /// The tenant that the body names.
     pub(crate) tenant: Option<String>,
+    /// The `webhook-timestamp` header.
+    pub(crate) timestamp: String,
+    /// The `webhook-signature` header.
+    pub(crate) signature: String,
+    /// The exact bytes.
+    pub(crate) body: Bytes,
     /// The status that went back, once one did.
     pub(crate) status: Option<u16>,
 }
@@ -151,6 +157,9 @@ impl Network {
             environment: request.environment,
             event,
             tenant: body["eventContext"]["tenantId"].as_str().map(str::to_owned),
+            timestamp: header("webhook-timestamp").unwrap_or_default(),
+            signature: header("webhook-signature").unwrap_or_default(),
+            body: request.body.clone(),
             status: None,
         });
         inner.arrivals.len() - 1

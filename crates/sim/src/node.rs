@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::{App, AppParts};
+use tidings_engine::lanes::IN_FLIGHT_MAX;
+use tidings_engine::metrics::{AttemptLabels, AttemptResult};
 use tidings_engine::{Engine, EngineParts, Metrics};
 use tidings_model::EnvironmentId;
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
@@ -28,6 +30,10 @@ use crate::store::{FaultyStore, Mood};
 /// Of the operator, who may do everything everywhere.
 const CLIENT_ID: &str = "sim";
 const CLIENT_SECRET: &str = "not-a-secret-at-all";
+/// Deliveries that a lane takes into memory before it has shown that it answers.
+const QUEUED_AT_FIRST: i64 = 512;
+/// Deliveries that it takes more for each that was taken from it.
+const QUEUED_PER_ANSWER: i64 = 64;
 /// Numbers of chance that one node may use, one for each start.
 const STARTS_MAX: u64 = 1_000;
 
@@ -48,6 +54,7 @@ pub(crate) struct Node {
 struct Alive {
     router: Router,
     tasks: TaskSet,
+    metrics: Metrics,
 }
 
 /// The figures are not looked at.
@@ -110,6 +117,7 @@ impl Node {
         let (master_key, tasks) = (MasterKey::from_bytes([3; 32]), TaskSet::new(Shutdown::new()));
         let vault = Arc::new(Vault::new(&master_key, &[]));
         let mut registry = Registry::default();
+        let figures = Metrics::register(&mut registry);
         let engine = Engine::start(EngineParts {
             store: self.store.clone(),
             transport: Arc::new(Door {
@@ -120,7 +128,7 @@ impl Node {
             clock: Arc::new(self.clock.clone()),
             entropy: chance.clone(),
             tasks: tasks.clone(),
-            metrics: Metrics::register(&mut registry),
+            metrics: figures.clone(),
         });
         let parts = AppParts {
             store: self.store.clone(),
@@ -146,8 +154,28 @@ impl Node {
         self.alive = Some(Alive {
             router: tidings_server::router(state),
             tasks,
+            metrics: figures,
         });
         Ok(())
+    }
+
+    /// What it has in memory since it was started, when that is more than it may be for so many webhooks.
+    pub(crate) fn holds_too_much(&self, webhooks: usize) -> Option<String> {
+        let metrics = &self.alive.as_ref()?.metrics;
+        let delivered = AttemptLabels {
+            result: AttemptResult::Delivered,
+        };
+        let answered = i64::try_from(metrics.attempts.get_or_create(&delivered).get()).unwrap_or(i64::MAX);
+        let (queued, in_flight) = (metrics.queued.get(), metrics.in_flight.get());
+        let webhooks = i64::try_from(webhooks).unwrap_or(i64::MAX);
+        let may_queue = QUEUED_AT_FIRST * webhooks + QUEUED_PER_ANSWER * answered;
+        let may_fly = i64::try_from(IN_FLIGHT_MAX).unwrap_or(i64::MAX);
+        (queued > may_queue || in_flight > may_fly).then(|| {
+            format!(
+                "n{} had {queued} deliveries in memory (of {may_queue}) and {in_flight} attempts under way (of {may_fly})",
+                self.number
+            )
+        })
     }
 
     /// Ends it where it stands: nothing that it was doing goes on, and nobody who asked it gets an answer.

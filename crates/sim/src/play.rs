@@ -1,6 +1,9 @@
 //! One play of a seed: the world, what is done in it, and how it ends.
 
-mod deeds;
+mod events;
+mod faults;
+mod hooks;
+mod places;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +18,10 @@ use tokio::runtime::Builder;
 use crate::check;
 use crate::clock::NodeClock;
 use crate::dice::Dice;
-use crate::model::Model;
+use crate::model::{Model, Place};
 use crate::network::Network;
 use crate::node::Node;
-use crate::store::{FaultyStore, Mood};
+use crate::store::{FaultyStore, Grave, Mood};
 use crate::trace::Trace;
 
 /// When every world begins.
@@ -49,6 +52,12 @@ pub enum Sabotage {
     MixesTenants,
     /// Webhooks that are off are routed as if they were on.
     SendsToTheDisabled,
+    /// Retention removes what is half a day too young.
+    PrunesTooSoon,
+    /// A rotated secret is routed as it was before.
+    KeepsOldSecrets,
+    /// What is left of a deleted environment is never asked for.
+    ForgetsTheDeleted,
 }
 
 /// How a play ended.
@@ -75,6 +84,8 @@ pub struct Figures {
     pub arrivals: u64,
     /// Crashes of nodes.
     pub crashes: u64,
+    /// Events that retention had removed by then, and that were checked before.
+    pub pruned: u64,
 }
 
 impl Figures {
@@ -87,6 +98,7 @@ impl Figures {
             deliveries: self.deliveries + other.deliveries,
             arrivals: self.arrivals + other.arrivals,
             crashes: self.crashes + other.crashes,
+            pruned: self.pruned + other.pruned,
         }
     }
 }
@@ -98,6 +110,7 @@ pub(crate) struct Weather {
     pub(crate) crashes: bool,
     pub(crate) store_faults: bool,
     pub(crate) skew: bool,
+    pub(crate) crowds: bool,
 }
 
 impl Weather {
@@ -107,6 +120,7 @@ impl Weather {
             crashes: dice.in_thousand(600),
             store_faults: dice.in_thousand(500),
             skew: dice.in_thousand(300),
+            crowds: dice.in_thousand(20),
         }
     }
 }
@@ -139,7 +153,7 @@ struct World {
     store: Arc<MemStore>,
     network: Arc<Network>,
     nodes: Vec<Node>,
-    environments: Vec<EnvironmentId>,
+    grave: Arc<Mutex<Grave>>,
     model: Arc<Mutex<Model>>,
     crashes: u64,
 }
@@ -153,15 +167,26 @@ impl World {
         trace.note(format_args!("seed {seed}: {weather:?}"));
         let store = Arc::new(MemStore::new());
         let network = Arc::new(Network::new(clock.clone(), Dice::new(seed, 1), trace.clone()));
+        let grave = Arc::default();
         let mut nodes = Vec::new();
         for number in 0..weather.nodes {
             let dice = Dice::new(seed, 2 + number as u64);
-            let faulty = Arc::new(FaultyStore::new(Arc::clone(&store), clock.clone(), dice, sabotage));
+            let faulty = Arc::new(FaultyStore::new(
+                Arc::clone(&store),
+                Arc::clone(&grave),
+                clock.clone(),
+                dice,
+                sabotage,
+            ));
             let clock = NodeClock::new(clock.clone());
             let mut node = Node::new(number, clock, faulty, Arc::clone(&network), seed);
             node.start().await?;
             nodes.push(node);
         }
+        let model = Model {
+            hears_late: weather.store_faults || weather.skew,
+            ..Model::default()
+        };
         let mut world = Self {
             dice,
             weather,
@@ -170,8 +195,8 @@ impl World {
             store,
             network,
             nodes,
-            environments: Vec::new(),
-            model: Arc::default(),
+            grave,
+            model: Arc::new(Mutex::new(model)),
             crashes: 0,
         };
         world.add_environment().await?;
@@ -192,7 +217,15 @@ impl World {
             created_at: START,
         };
         self.store.create_environment(&environment).await?.context("its name is free")?;
-        self.environments = self.store.environments().await?.iter().map(|environment| environment.id).collect();
+        for environment in self.store.environments().await? {
+            self.model.lock().places.push(Place {
+                id: environment.id,
+                made_ms: START.as_millis(),
+                first: environment.settings,
+                story: Vec::new(),
+                deleted: None,
+            });
+        }
         self.pass(Duration::from_secs(61)).await; // all nodes have heard of it
         Ok(())
     }
@@ -218,16 +251,21 @@ impl World {
     /// Does one thing by chance, and lets some time pass.
     async fn act(&mut self) -> anyhow::Result<()> {
         match self.dice.below(1_000) {
-            0..540 => self.publish(),
-            540..620 => self.make_hook(),
-            620..680 => self.change_hook(),
-            680..730 => self.switch_hook(),
-            730..750 => self.delete_hook(),
-            750..800 => self.resend().await?,
-            800..890 => self.change_temper(),
-            890..920 => self.crash_or_start().await?,
-            920..950 => self.change_mood(),
-            950..970 => self.jump(),
+            0..460 => self.publish(),
+            460..520 => self.publish_batch(),
+            520..600 => self.make_hook(),
+            600..650 => self.change_hook(),
+            650..695 => self.switch_hook(),
+            695..715 => self.rotate_hook(),
+            715..735 => self.delete_hook(),
+            735..785 => self.resend().await?,
+            785..870 => self.change_temper(),
+            870..900 => self.crash_or_start().await?,
+            900..930 => self.change_mood(),
+            930..945 => self.jump(),
+            945..955 => self.make_place(),
+            955..967 => self.tune_place(),
+            967..971 => self.delete_place(),
             _ => {
                 let hours = Duration::from_secs(60 * self.dice.below(600));
                 self.trace.note(format_args!("{} s pass", hours.as_secs()));
@@ -236,6 +274,10 @@ impl World {
         }
         let longest = [0, 30, 2_000, 20_000][usize::try_from(self.dice.below(4)).unwrap_or(0)];
         self.pass(Duration::from_millis(self.dice.below(longest + 1))).await;
+        let mut model = self.model.lock();
+        let webhooks = model.hooks.len();
+        let crowded = self.nodes.iter().filter_map(|node| node.holds_too_much(webhooks));
+        model.broken.extend(crowded);
         Ok(())
     }
 
@@ -260,6 +302,7 @@ impl World {
         while self.clock.now() < until {
             let waiting = self.store.due_webhooks().await.is_ok_and(|due| !due.is_empty());
             if !waiting {
+                self.pass(Duration::from_secs(120)).await; // retention has its turn with what is left
                 return;
             }
             self.pass(Duration::from_secs(1_800)).await;
@@ -270,6 +313,7 @@ impl World {
         let scene = check::Scene {
             store: &self.store,
             network: &self.network,
+            grave: &std::mem::take(&mut *self.grave.lock()),
             model: &std::mem::take(&mut *self.model.lock()),
             weather: self.weather,
             now: self.clock.now(),

@@ -32,9 +32,19 @@ pub(crate) struct Mood {
     pub(crate) slow: u64,
 }
 
+/// What retention has removed: the last that was to be seen of it, and the world's time when it went.
+#[derive(Default)]
+pub(crate) struct Grave {
+    /// Events.
+    pub(crate) events: Vec<(Event, Timestamp)>,
+    /// Their deliveries.
+    pub(crate) deliveries: Vec<DeliveryDetail>,
+}
+
 /// See the module.
 pub(crate) struct FaultyStore {
     inner: Arc<MemStore>,
+    grave: Arc<Mutex<Grave>>,
     clock: ManualClock,
     dice: Dice,
     mood: Mutex<Mood>,
@@ -43,9 +53,10 @@ pub(crate) struct FaultyStore {
 
 impl FaultyStore {
     /// Without faults.
-    pub(crate) fn new(inner: Arc<MemStore>, clock: ManualClock, dice: Dice, sabotage: Sabotage) -> Self {
+    pub(crate) fn new(inner: Arc<MemStore>, grave: Arc<Mutex<Grave>>, clock: ManualClock, dice: Dice, sabotage: Sabotage) -> Self {
         Self {
             inner,
+            grave,
             clock,
             dice,
             mood: Mutex::default(),
@@ -79,6 +90,43 @@ impl FaultyStore {
         Ok(done)
     }
 
+    /// Prunes, and keeps what went for the checkers.
+    async fn prune_watched(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError> {
+        let too_soon = Duration::from_secs(12 * 3_600);
+        let before = if self.sabotage == Sabotage::PrunesTooSoon {
+            before + too_soon
+        } else {
+            before
+        };
+        let old = EventFilter {
+            until: Some(before),
+            ..EventFilter::of(environment)
+        };
+        let events = self.inner.events(&old, Page::first(usize::MAX)).await?;
+        let mut deliveries = Vec::new();
+        if let Some(last) = events.first().map(|event| event.id) {
+            let all = self
+                .inner
+                .deliveries(&DeliveryFilter::of(environment), Page::first(usize::MAX), before)
+                .await?;
+            for delivery in all.into_iter().filter(|delivery| delivery.id.event <= last) {
+                deliveries.extend(self.inner.delivery(environment, delivery.id, before).await?);
+            }
+        }
+        let pruned = self.inner.prune(environment, before, limit).await?;
+        let left = self.inner.events(&EventFilter::of(environment), Page::first(usize::MAX)).await?;
+        let is_gone = |id: EventId| !left.iter().any(|event| event.id == id);
+        let mut grave = self.grave.lock();
+        let now = self.clock.now();
+        grave
+            .events
+            .extend(events.into_iter().filter(|event| is_gone(event.id)).map(|event| (event, now)));
+        grave
+            .deliveries
+            .extend(deliveries.into_iter().filter(|detail| is_gone(detail.delivery.id.event)));
+        Ok(pruned)
+    }
+
     /// What a store would do that is broken in a way that a checker has to find.
     fn append_sabotaged(&self, mut events: Vec<NewEvent>) -> Vec<NewEvent> {
         for event in &mut events {
@@ -110,6 +158,11 @@ impl FaultyStore {
             match self.sabotage {
                 Sabotage::MixesTenants => webhook.tenant = None,
                 Sabotage::SendsToTheDisabled => webhook.state = WebhookState::Active,
+                Sabotage::KeepsOldSecrets => {
+                    if let Some((before, _)) = webhook.secrets.rotating_out.take() {
+                        webhook.secrets.current = Some(before);
+                    }
+                }
                 _ => {}
             }
         }
@@ -132,6 +185,15 @@ macro_rules! faulty {
 
             async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
                 self.pass(self.inner.settle(self.settle_sabotaged(&settlements))).await
+            }
+
+            async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {
+                let deleted = self.pass(self.inner.deleted_environments()).await?;
+                Ok(if self.sabotage == Sabotage::ForgetsTheDeleted { Vec::new() } else { deleted })
+            }
+
+            async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError> {
+                self.pass(self.prune_watched(environment, before, limit)).await
             }
 
             async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {
@@ -195,9 +257,7 @@ faulty! {
     async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError>;
     async fn deliveries(&self, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Result<Vec<Delivery>, StoreError>;
     async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError>;
-    async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError>;
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     async fn forget_history(&self, at: Timestamp, audit_before: Timestamp, activity_before: Timestamp, limit: usize) -> Result<usize, StoreError>;
-    async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
 }

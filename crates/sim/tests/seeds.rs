@@ -88,3 +88,18 @@ fn an_event_that_reaches_another_tenant_is_found() {
 fn sending_to_a_webhook_that_is_off_is_found() {
     is_found(Sabotage::SendsToTheDisabled);
 }
+
+#[test]
+fn retention_that_removes_too_soon_is_found() {
+    is_found(Sabotage::PrunesTooSoon);
+}
+
+#[test]
+fn signing_with_a_secret_from_before_a_rotation_is_found() {
+    is_found(Sabotage::KeepsOldSecrets);
+}
+
+#[test]
+fn events_that_stay_behind_a_deleted_environment_are_found() {
+    is_found(Sabotage::ForgetsTheDeleted);
+}
