@@ -1,8 +1,9 @@
 //! The workspace's own chores, run as `cargo xtask CHORE`. Knows the repository's rules and files; never imports the crates it looks at.
 
+mod release;
 mod tidy;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
@@ -11,7 +12,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Chore {
-    /// Hold the repository to its rules: imports between crates, sizes of files, banned words, heads of modules, paths of one machine.
+    /// Hold the repository to its rules: imports between crates, sizes of files, banned words, heads of modules, paths of one machine, no unsafe code.
     Tidy,
     /// Play seeds of the simulator: `cargo xtask sim --seeds 100000`, `cargo xtask sim --first 4711 --trace`.
     #[command(disable_help_flag = true)]
@@ -19,6 +20,12 @@ enum Chore {
         /// For `tidings-sim`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Build the last commit as it is given away, with its bill of materials and digests: `cargo xtask release`.
+    Release {
+        /// The folder that gets them; what is in it goes.
+        #[arg(long, default_value = "target/dist")]
+        out: PathBuf,
     },
 }
 
@@ -29,6 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Tidy => tidy::run(root),
         Chore::Sim { arguments } => sim(root, &arguments),
+        Chore::Release { out } => release::run(root, &root.join(out)).map(|()| ExitCode::SUCCESS),
     }
 }
 

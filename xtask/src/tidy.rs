@@ -6,6 +6,7 @@ mod bans;
 mod files;
 mod heads;
 mod imports;
+mod lints;
 mod mask;
 mod paths;
 mod sizes;
@@ -68,6 +69,9 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let files = files::read(root)?;
     let mut findings = imports::check(&imports::read(root)?);
     findings.extend(files.iter().flat_map(check_file));
+    for file in &files {
+        findings.extend(lints::check(&file.path, &file.text)?);
+    }
 
     let mut out = std::io::stdout().lock();
     for finding in &findings {

@@ -45,7 +45,10 @@ fn read_folder(root: &Path, folder: &str, files: &mut Vec<TextFile>) -> anyhow::
             format!("{folder}/{name}")
         };
         let kind = entry.file_type()?;
-        if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+        if SKIPPED.contains(&name.as_str()) {
+            continue; // in a linked working copy, .git is a file
+        }
+        if kind.is_dir() {
             read_folder(root, &path, files)?;
         } else if kind.is_file() {
             let bytes = fs::read(entry.path()).with_context(|| format!("cannot read '{path}'"))?;
