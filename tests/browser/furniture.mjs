@@ -63,3 +63,9 @@ export async function deliveryTo({ native }, webhookId, is) {
     return data.find(is);
   }, `a delivery to ${webhookId}`);
 }
+
+/** Everything that forms can change, as the API tells it. */
+export async function everything({ native }, environment) {
+  const routes = ['/v1/environments', '/v1/webhooks', '/v1/event-types', '/v1/events', `/v1/environments/${environment}/credentials`];
+  return Promise.all(routes.map(async (route) => (await native.ok('GET', route)).data));
+}

@@ -161,11 +161,12 @@ impl App {
         Ok(())
     }
 
-    /// Changes one's own password and ends one's other sessions.
+    /// Changes one's own password, ends all one's sessions, and opens a new one where it was changed: a copy of the cookie of the session that asks
+    /// is worth nothing afterwards.
     ///
     /// # Errors
     /// [`Code::Invalid`] with the field `old` or `new`, [`Code::Throttled`] after too many wrong old ones.
-    pub async fn change_password(&self, visit: &Visit, old: &str, new: &str) -> Result<(), Problem> {
+    pub async fn change_password(&self, visit: &Visit, old: &str, new: &str, from: &Browser) -> Result<SignedIn, Problem> {
         passwords::check(new).map_err(|message| Problem::field("new", message))?;
         let attempt = Attempt::change(&visit.email);
         self.throttle.admit(&attempt, self.clock.now()).map_err(throttled)?;
@@ -174,15 +175,20 @@ impl App {
             return Err(Problem::field("old", "is not your password"));
         }
         self.throttle.succeeded(&attempt);
+        let hash = self.passwords.hash(new, self.entropy.bytes16()).await?;
         let change = PersonChange {
-            password_hash: Some(self.passwords.hash(new, self.entropy.bytes16()).await?),
+            password_hash: Some(hash.clone()),
             ..PersonChange::default()
         };
         self.store.change_person(&visit.email, &change).await?.map_err(|_| signed_out())?;
-        let ended = self.store.end_sessions(&visit.email, Some(visit.session)).await?;
-        let detail = format!("{ended} other sessions ended");
+        let ended = self.store.end_sessions(&visit.email, None).await?;
+        let detail = format!("{} other sessions ended", ended.saturating_sub(1));
         self.record(visit, "person.password-changed", None, &visit.email, &detail).await;
-        Ok(())
+        let person = Person {
+            password_hash: hash,
+            ..person
+        };
+        self.open_session(&person, from).await
     }
 
     pub(crate) async fn person(&self, email: &str) -> Result<Option<Person>, Problem> {

@@ -50,6 +50,7 @@ const actions = {
 
 // Says something on a button for a moment, and to screen readers.
 const say = (button, word) => {
+  if (button.textContent === word) return;
   const before = button.innerHTML;
   button.textContent = word;
   button.setAttribute("aria-live", "polite");

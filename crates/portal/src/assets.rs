@@ -85,3 +85,41 @@ async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
     ];
     (headers, asset.content).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Vendored {
+        file: Vec<File>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct File {
+        name: String,
+        sha256: String,
+    }
+
+    #[test]
+    fn every_script_of_others_is_in_the_list_of_them_as_it_is() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/vendor");
+        let list: Vendored = toml::from_str(include_str!("../assets/vendor/vendor.toml")).unwrap();
+        let mut listed: Vec<_> = list.file.into_iter().map(|file| (file.name, file.sha256)).collect();
+        let names = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let scripts = names.filter(|name| !name.ends_with(".LICENSE") && name != "vendor.toml");
+        let mut found: Vec<_> = scripts
+            .map(|name| {
+                let content = std::fs::read(folder.join(&name)).unwrap();
+                (name, HEXLOWER.encode(digest(&SHA256, &content).as_ref()))
+            })
+            .collect();
+        listed.sort();
+        found.sort();
+        assert_eq!(found, listed);
+    }
+}

@@ -20,9 +20,9 @@ pub(crate) enum PageFault {
 }
 
 impl PageFault {
-    pub(crate) fn signed_out(back: Option<&str>) -> Self {
+    pub(crate) fn signed_out(back: &str) -> Self {
         Self::SignedOut {
-            back: back.filter(|path| *path != "/").map(str::to_owned),
+            back: (back != "/").then(|| back.to_owned()),
         }
     }
 }

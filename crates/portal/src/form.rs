@@ -40,7 +40,7 @@ impl Form {
         if !visit.is_csrf(&proof.csrf) {
             return Err(Problem::new(
                 Code::Forbidden,
-                "this form is from another visit or too old; nothing was done. Go back, load the page again, and send it once more",
+                "this form is from another visit or too old; nothing was done. Go back and send it once more; if that is refused too, load its page anew",
             ));
         }
         self.open()

@@ -1,7 +1,7 @@
 //! Every address, and what holds for all of them.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -10,6 +10,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use url::{Position, Url};
 
+use crate::flash::Left;
 use crate::state::{Portal, PortalParts};
 use crate::{assets, flash, pages};
 
@@ -22,7 +23,7 @@ pub fn router(parts: PortalParts) -> Router {
     let portal = Portal::from(parts);
     Router::new()
         .merge(pages::routes())
-        .layer(middleware::from_fn(page_headers))
+        .layer(middleware::from_fn_with_state(portal.clone(), page_headers))
         .merge(assets::routes())
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -32,13 +33,14 @@ pub fn router(parts: PortalParts) -> Router {
         .with_state(portal)
 }
 
-async fn page_headers(jar: CookieJar, request: Request, next: Next) -> Response {
-    let says_something = flash::said(&jar).is_some();
+async fn page_headers(State(portal): State<Portal>, jar: CookieJar, request: Request, next: Next) -> Response {
+    let says_something = flash::said(portal.https, &jar).is_some();
     let part_of = part_of(request.headers());
     let mut response = next.run(request).await;
     if let Some(page) = part_of {
         lead_whole_page(&mut response, &page);
     }
+    let left = response.extensions_mut().remove::<Left>();
     let headers = response.headers_mut();
     set(headers, header::CACHE_CONTROL, "no-store");
     set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
@@ -53,11 +55,12 @@ async fn page_headers(jar: CookieJar, request: Request, next: Next) -> Response 
     let is_page = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    if says_something
-        && is_page
-        && let Ok(over) = HeaderValue::from_str(&flash::over())
-    {
-        headers.append(header::SET_COOKIE, over);
+    let cookie = match left {
+        Some(left) => Some(flash::kept(portal.https, &left)),
+        None => (says_something && is_page).then(|| flash::over(portal.https)),
+    };
+    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+        headers.append(header::SET_COOKIE, cookie);
     }
     response
 }

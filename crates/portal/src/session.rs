@@ -1,11 +1,13 @@
 //! Who is signed in, as browsers see it: one cookie, and requests that prove that they come from our own pages.
 
-use axum::extract::{FromRequestParts, Path, RawPathParams};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use tidings_app::{Caller, Code, Problem, Visit};
+use tidings_app::{Browser, Caller, Code, Problem, Visit};
 use tidings_model::EnvironmentId;
 
 use crate::fault::PageFault;
@@ -63,13 +65,15 @@ pub(crate) fn token(portal: &Portal, jar: &CookieJar) -> Option<String> {
 async fn visit(parts: &Parts, portal: &Portal) -> Result<Visit, PageFault> {
     let jar = CookieJar::from_headers(&parts.headers);
     let back = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let signed_out = || PageFault::signed_out((parts.method == Method::GET).then_some(back));
+    let signed_out = || match parts.method {
+        Method::GET | Method::HEAD => PageFault::signed_out(back),
+        // What somebody has typed is still there when they go back: they are not sent away from it.
+        _ => Problem::new(Code::Unauthenticated, ENDED).into(),
+    };
     let token = token(portal, &jar).ok_or_else(signed_out)?;
     match portal.app.visit(&token).await {
         Ok(visit) => Ok(visit),
-        Err(problem) if problem.code == Code::Unauthenticated && parts.method == Method::GET => Err(signed_out()),
-        // What somebody has typed is still there when they go back: they are not sent away from it.
-        Err(problem) if problem.code == Code::Unauthenticated => Err(Problem::new(Code::Unauthenticated, ENDED).into()),
+        Err(problem) if problem.code == Code::Unauthenticated => Err(signed_out()),
         Err(problem) => Err(problem.into()),
     }
 }
@@ -114,8 +118,28 @@ fn no_environment(id: &str) -> Problem {
 /// A part of the address after the environment.
 pub(crate) type Within<T> = Path<(String, T)>;
 
+/// Longest name of a browser that is kept, in characters.
+const AGENT_CHARS_MAX: usize = 200;
+
+/// Where somebody opens a session from. Only for requests that our own pages sent.
+pub(crate) struct Asking(pub(crate) Browser);
+
+impl FromRequestParts<Portal> for Asking {
+    type Rejection = PageFault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Portal) -> Result<Self, PageFault> {
+        same_origin(&parts.headers)?;
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(Browser {
+            address: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip()),
+            agent: agent.unwrap_or("unknown").chars().take(AGENT_CHARS_MAX).collect(),
+        }))
+    }
+}
+
 /// Refuses what another site made a browser send. Whoever is no browser sends neither header, and has no cookie that it does not mean to send.
-pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let foreign = match (text(FETCH_SITE), text(header::ORIGIN.as_str()), text(header::HOST.as_str())) {
         (Some(site), ..) => site != "same-origin" && site != "none",

@@ -128,10 +128,10 @@ pub(crate) struct Around {
 impl FromRequestParts<Portal> for Around {
     type Rejection = PageFault;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Portal) -> Result<Self, PageFault> {
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, PageFault> {
         Ok(Self {
             path: parts.uri.path().to_owned(),
-            flash: flash::said(&CookieJar::from_headers(&parts.headers)),
+            flash: flash::said(portal.https, &CookieJar::from_headers(&parts.headers)),
         })
     }
 }

@@ -2,7 +2,7 @@ use tidings_app::environments::SettingsChange;
 use tidings_app::webhooks::{SecretChange, WebhookChange, WebhookDraft};
 use tidings_app::{AuditFilter, Page, PersonRole};
 
-use super::{OWNER, PASSWORD, invited, owner, sign_in};
+use super::{OWNER, PASSWORD, browser, invited, owner, sign_in};
 use crate::support::{CLIENT_ID, World, draft};
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn no_secret_reaches_the_audit_log() {
         .unwrap();
     world
         .app
-        .change_password(&owner.visit, PASSWORD, "hidden new password")
+        .change_password(&owner.visit, PASSWORD, "hidden new password", &browser())
         .await
         .unwrap();
     let link = world.app.password_link(&owner.visit, OWNER).await.unwrap();

@@ -4,7 +4,7 @@ use tidings_app::sessions::{SESSION_IDLE, SESSION_MAX};
 use tidings_app::{Code, PersonRole, Whose};
 use tidings_store::Store;
 
-use super::{OWNER, PASSWORD, invited, owner, sign_in};
+use super::{OWNER, PASSWORD, browser, invited, owner, sign_in};
 use crate::support::World;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -120,22 +120,27 @@ async fn everybody_ends_their_own_sessions_and_an_owner_anybodys() {
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_the_other_sessions_and_needs_the_old_one() {
+async fn a_changed_password_ends_every_session_for_a_new_one_and_needs_the_old_password() {
     let world = World::new().await;
     let one = owner(&world).await;
     let other = sign_in(&world, OWNER, PASSWORD).await.unwrap();
-    let change = async |old, new| world.app.change_password(&one.visit, old, new).await;
-    assert_eq!(change("wrong", "a new password").await.unwrap_err().fields[0].field, "old");
-    assert_eq!(change(PASSWORD, "short").await.unwrap_err().fields[0].field, "new");
-    change(PASSWORD, "a new password").await.unwrap();
-    world.app.visit(&one.token).await.unwrap();
-    assert_eq!(world.app.visit(&other.token).await.unwrap_err().code, Code::Unauthenticated);
+    let change = async |old, new| world.app.change_password(&one.visit, old, new, &browser()).await;
+    assert_eq!(change("wrong", "a new password").await.err().unwrap().fields[0].field, "old");
+    assert_eq!(change(PASSWORD, "short").await.err().unwrap().fields[0].field, "new");
+    let goes_on = change(PASSWORD, "a new password").await.unwrap();
+    world.app.visit(&goes_on.token).await.unwrap();
+    for ended in [&one, &other] {
+        assert_eq!(world.app.visit(&ended.token).await.unwrap_err().code, Code::Unauthenticated);
+    }
     assert!(sign_in(&world, OWNER, PASSWORD).await.is_err());
     sign_in(&world, OWNER, "a new password").await.unwrap();
     for _ in 0..5 {
-        assert_eq!(change("wrong", "yet another one").await.unwrap_err().code, Code::Invalid);
+        assert_eq!(change("wrong", "yet another one").await.err().unwrap().code, Code::Invalid);
     }
-    assert_eq!(change("a new password", "yet another one").await.unwrap_err().code, Code::Throttled);
+    assert_eq!(
+        change("a new password", "yet another one").await.err().unwrap().code,
+        Code::Throttled
+    );
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 use tidings_app::{Problem, SessionView, Visit, Whose};
 
@@ -13,7 +14,7 @@ use crate::fault::{PageFault, show};
 use crate::flash;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
-use crate::session::SignedIn;
+use crate::session::{self, Asking, SignedIn};
 use crate::shell::{Around, Section, Shell};
 use crate::state::Portal;
 
@@ -62,19 +63,21 @@ async fn change_password(
     State(portal): State<Portal>,
     SignedIn(visit): SignedIn,
     around: Around,
+    Asking(browser): Asking,
     form: Form,
 ) -> Result<Response, PageFault> {
     let Passwords { old, new, again } = form.of(&visit)?;
     let changed = if new == again {
-        portal.app.change_password(&visit, &old, &new).await
+        portal.app.change_password(&visit, &old, &new, &browser).await
     } else {
         Err(Problem::field("again", "is not the same"))
     };
     match changed {
-        Ok(()) => Ok(flash::to(
-            "/account",
-            "Your password is changed; everywhere else you are signed out.",
-        )),
+        Ok(entered) => {
+            let jar = CookieJar::new().add(session::cookie(&portal, entered.token));
+            let done = flash::to("/account", "Your password is changed; everywhere else you are signed out.");
+            Ok((jar, done).into_response())
+        }
         Err(problem) => page(&portal, &visit, around, Faults::of(problem)?).await,
     }
 }

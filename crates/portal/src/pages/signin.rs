@@ -1,23 +1,19 @@
 //! Signing in and out, the first set-up, and choosing a password by an invitation.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use askama::Template;
 use axum::Router;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::header;
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
-use tidings_app::{Browser, Problem, SignIn, SignedIn as Entered};
+use tidings_app::{Problem, SignIn, SignedIn as Entered};
 use url::{Position, Url};
 
 use crate::fault::{PageFault, show};
 use crate::form::{Faults, Form};
 use crate::query::Query;
-use crate::session::{self, SignedIn, same_origin};
+use crate::session::{self, Asking, SignedIn};
 use crate::shell::Bare;
 use crate::state::Portal;
 
@@ -28,26 +24,6 @@ pub(super) fn routes() -> Router<Portal> {
         .route("/signout", post(sign_out))
         .route("/setup", get(ask_set_up).post(set_up))
         .route("/invitation", get(ask_password).post(accept))
-}
-
-/// Longest name of a browser that is kept, in characters.
-const AGENT_CHARS_MAX: usize = 200;
-
-/// Where somebody signs in from. Only for requests that our own pages sent.
-struct From(Browser);
-
-impl FromRequestParts<Portal> for From {
-    type Rejection = PageFault;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Portal) -> Result<Self, PageFault> {
-        same_origin(&parts.headers)?;
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self(Browser {
-            address: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip()),
-            agent: agent.unwrap_or("unknown").chars().take(AGENT_CHARS_MAX).collect(),
-        }))
-    }
 }
 
 /// The environments for whoever is signed in; the sign-in for anybody else.
@@ -92,7 +68,7 @@ struct Credentials {
     back: String,
 }
 
-async fn sign_in(State(portal): State<Portal>, From(browser): From, form: Form) -> Result<Response, PageFault> {
+async fn sign_in(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
     let Credentials { email, password, back } = form.open()?;
     let input = SignIn {
         email: email.clone(),
@@ -100,7 +76,7 @@ async fn sign_in(State(portal): State<Portal>, From(browser): From, form: Form) 
         from: browser,
     };
     match portal.app.sign_in(input).await {
-        Ok(entered) => Ok(enter(&portal, entered, &back)),
+        Ok(entered) => enter(&portal, &jar, entered, &back).await,
         Err(problem) => {
             let faults = Faults::refused(problem)?;
             let status = faults.status();
@@ -116,10 +92,16 @@ async fn sign_in(State(portal): State<Portal>, From(browser): From, form: Form) 
     }
 }
 
-/// Gives the cookie and goes to where somebody was going, when that is a page of ours.
-fn enter(portal: &Portal, entered: Entered, back: &str) -> Response {
+/// Gives the cookie and goes to where somebody was going, when that is a page of ours. The session that the browser had before has ended: nobody
+/// would know of it.
+async fn enter(portal: &Portal, brought: &CookieJar, entered: Entered, back: &str) -> Result<Response, PageFault> {
+    if let Some(token) = session::token(portal, brought)
+        && let Ok(before) = portal.app.visit(&token).await
+    {
+        portal.app.sign_out(&before).await?;
+    }
     let jar = CookieJar::new().add(session::cookie(portal, entered.token));
-    (jar, Redirect::to(&our_page(back))).into_response()
+    Ok((jar, Redirect::to(&our_page(back))).into_response())
 }
 
 /// A page of ours that `back` means, or the first one. Read as browsers read it: they drop tabs and turn backslashes.
@@ -200,10 +182,10 @@ async fn ask_set_up(State(portal): State<Portal>, Query(Link { token }): Query<L
     show(&set_up_page(token, String::new(), Faults::NONE), 200)
 }
 
-async fn set_up(State(portal): State<Portal>, From(browser): From, form: Form) -> Result<Response, PageFault> {
+async fn set_up(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
     let Chosen { token, email, password } = form.open()?;
     match portal.app.set_up(&token, &email, &password, &browser).await {
-        Ok(entered) => Ok(enter(&portal, entered, "")),
+        Ok(entered) => enter(&portal, &jar, entered, "").await,
         Err(problem) => {
             let faults = Faults::of(problem)?;
             let status = faults.status();
@@ -217,10 +199,10 @@ async fn ask_password(State(portal): State<Portal>, Query(Link { token }): Query
     show(&invitation_page(token, email, Faults::NONE), 200)
 }
 
-async fn accept(State(portal): State<Portal>, From(browser): From, form: Form) -> Result<Response, PageFault> {
+async fn accept(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
     let Chosen { token, password, .. } = form.open()?;
     match portal.app.accept_invitation(&token, &password, &browser).await {
-        Ok(entered) => Ok(enter(&portal, entered, "")),
+        Ok(entered) => enter(&portal, &jar, entered, "").await,
         Err(problem) => refused_invitation(&portal, token, problem).await,
     }
 }
