@@ -98,7 +98,8 @@ impl Release {
     /// Cargo in the commit's files, with the time and the paths that it may tell.
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        let of_c: Vec<String> = self.prefixes.iter().map(Prefix::for_c).collect();
+        // No C compiler sees the standard library, which is the first.
+        let of_c: Vec<String> = self.prefixes.iter().skip(1).map(Prefix::for_c).collect();
         let of_rust: Vec<String> = self.prefixes.iter().map(Prefix::for_rust).collect();
         cargo
             .current_dir(&self.source)
