@@ -59,7 +59,7 @@ fn page(problem: &Problem) -> Response {
     let page = FaultPage {
         bare: Bare::titled(problem.code.title()),
         title: problem.code.title(),
-        detail: problem.detail.clone(),
+        detail: sentence(&problem.detail),
         status: problem.code.status(),
     };
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -72,6 +72,14 @@ fn page(problem: &Problem) -> Response {
     }
 }
 
+/// What a problem says, as a page says it: problems begin small and end without a full stop, as programs print them.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
+}
+
 /// A page as an answer, with the status that its form has.
 pub(crate) fn show(page: &impl Template, status: u16) -> Result<Response, PageFault> {
     let html = page.render().map_err(|error| {
@@ -80,4 +88,15 @@ pub(crate) fn show(page: &impl Template, status: u16) -> Result<Response, PageFa
     })?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     Ok((status, Html(html)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_said_as_a_sentence() {
+        assert_eq!(sentence("nothing was done; sign in"), "Nothing was done; sign in.");
+        assert_eq!(sentence("Is that so?"), "Is that so?");
+    }
 }

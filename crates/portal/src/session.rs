@@ -18,7 +18,7 @@ const COOKIE: &str = "tidings_session";
 /// The cookie where they come by https: the prefix binds it to this host and to https.
 const COOKIE_HTTPS: &str = "__Host-tidings_session";
 /// Said to whoever sends a form when their session has ended.
-const ENDED: &str = "your session has ended, and nothing was done. Sign in in another tab, then go back and send it again";
+const ENDED: &str = "your session has ended, and nothing was done. Sign in in another tab, then go back here and send it again";
 /// Says, from browsers only, which page asks.
 const FETCH_SITE: &str = "sec-fetch-site";
 

@@ -290,8 +290,12 @@ describe('the end of a session', () => {
     await tab.getByRole('button', { name: 'Sign out' }).first().click();
     await tab.waitForURL('**/signin');
     await page.locator('form[action$="/catalogue"] button.primary').click();
-    await page.getByText('your session has ended, and nothing was done').waitFor();
-    await signIn(tab, portal.server.owner);
+    await page.getByText('Your session has ended, and nothing was done').waitFor();
+    const signingIn = page.waitForEvent('popup');
+    await page.getByRole('link', { name: 'Sign in in another tab' }).click();
+    const fresh = await signingIn;
+    await fresh.waitForURL('**/signin');
+    await signIn(fresh, portal.server.owner);
     await page.goBack();
     assert.equal(await page.getByLabel('What it means').inputValue(), typed);
     assert.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'made.after.a.while');
