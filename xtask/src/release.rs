@@ -32,10 +32,10 @@ pub(crate) fn run(root: &Path, out: &Path) -> anyhow::Result<()> {
     let told = traces::told(&binary, &release.folders);
     ensure!(told.is_empty(), "the binary tells paths of this machine: {}", told.join(", "));
     release.say("writing what it is made of")?;
-    let bill = bill::write(&release)?;
     let mut tree = release.cargo(&["tree", "--locked", "-p", PACKAGE, "--target", &release.target]);
-    let tree = tree.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
-    let missing = bill::missing(&output(tree)?, &bill)?;
+    let tree = output(tree.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"]))?;
+    let bill = bill::write(&release, &tree)?;
+    let missing = bill::missing(&tree, &bill)?;
     ensure!(missing.is_empty(), "the bill of materials does not name {}", missing.join(", "));
     let told = traces::told(bill.as_bytes(), &release.folders);
     ensure!(

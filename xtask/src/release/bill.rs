@@ -15,8 +15,8 @@ const NAME: &str = "bill-of-materials";
 /// The list of what the portal has from others, from the root of the workspace.
 const VENDORED: &str = "crates/portal/assets/vendor/vendor.toml";
 
-/// Has it written, and gives it without paths of this machine.
-pub(super) fn write(release: &Release) -> anyhow::Result<String> {
+/// Has it written, and gives it without paths of this machine and crates that are not in the tree (see [`missing`]).
+pub(super) fn write(release: &Release, tree: &str) -> anyhow::Result<String> {
     let manifest = release.source.join("crates").join(PACKAGE).join("Cargo.toml");
     let mut tool = release.cargo(&["cyclonedx", "--quiet", "--format", "json", "--spec-version", "1.5"]);
     let status = tool
@@ -28,11 +28,39 @@ pub(super) fn write(release: &Release) -> anyhow::Result<String> {
     let file = manifest.with_file_name(format!("{NAME}.json"));
     let bill = fs::read_to_string(&file).with_context(|| format!("cargo-cyclonedx wrote no {}", file.display()))?;
     let bill = release.prefixes.iter().fold(bill, |bill, prefix| prefix.hidden_in(&bill));
+    let mut bill: Value = serde_json::from_str(&bill).context("the bill of materials is not JSON")?;
+    take_out_others(&mut bill, tree)?;
     let list = release.source.join(VENDORED);
-    with_vendored(
-        &bill,
-        &fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?,
-    )
+    let list = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+    add_vendored(&mut bill, &list)?;
+    Ok(format!("{bill:#}\n"))
+}
+
+/// Takes out what the tree does not have: the tool takes features as they are of the whole workspace, where tests need more.
+fn take_out_others(bill: &mut Value, tree: &str) -> anyhow::Result<()> {
+    let crates: BTreeSet<String> = tree.lines().filter_map(crate_of).collect();
+    let mut others = BTreeSet::new();
+    components_of(bill)?.retain(|component| {
+        let stays = name_of(component).is_some_and(|name| crates.contains(&name));
+        if !stays {
+            others.insert(component["bom-ref"].to_string());
+        }
+        stays
+    });
+    let edges = bill["dependencies"]
+        .as_array_mut()
+        .context("the bill of materials has no dependencies")?;
+    edges.retain(|edge| !others.contains(&edge["ref"].to_string()));
+    for edge in edges {
+        if let Some(on) = edge["dependsOn"].as_array_mut() {
+            on.retain(|on| !others.contains(&on.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn components_of(bill: &mut Value) -> anyhow::Result<&mut Vec<Value>> {
+    bill["components"].as_array_mut().context("the bill of materials has no components")
 }
 
 /// What the binary has from others that is no crate.
@@ -49,14 +77,10 @@ struct File {
     sha256: String,
 }
 
-/// The bill with the files of that list, which cargo knows nothing of.
-fn with_vendored(bill: &str, list: &str) -> anyhow::Result<String> {
-    let mut bill: Value = serde_json::from_str(bill).context("the bill of materials is not JSON")?;
+/// Adds the files of that list, which cargo knows nothing of.
+fn add_vendored(bill: &mut Value, list: &str) -> anyhow::Result<()> {
     let list: Vendored = toml::from_str(list).context("cannot read the list of vendored files")?;
-    let components = bill["components"]
-        .as_array_mut()
-        .context("the bill of materials has no components")?;
-    components.extend(list.file.into_iter().map(|file| {
+    components_of(bill)?.extend(list.file.into_iter().map(|file| {
         let purl = format!("pkg:npm/{}@{}", file.package, file.version);
         json!({
             "type": "library",
@@ -69,7 +93,7 @@ fn with_vendored(bill: &str, list: &str) -> anyhow::Result<String> {
             "purl": &purl,
         })
     }));
-    Ok(format!("{bill:#}\n"))
+    Ok(())
 }
 
 /// The crates of a `cargo tree` (one a line, `NAME vVERSION …`) that a bill of materials does not name in that version.
@@ -116,9 +140,25 @@ mod tests {
     #[test]
     fn what_is_no_crate_is_named_too() {
         let list = "[[file]]\npackage = 'htmx.org'\nversion = '2.0.11'\nlicense = '0BSD'\nsha256 = 'd6'\n";
-        let bill = with_vendored(BILL, list).unwrap();
+        let mut bill = serde_json::from_str(BILL).unwrap();
+        add_vendored(&mut bill, list).unwrap();
+        let bill = bill.to_string();
         assert_eq!(missing("http v1.5.0\nhtmx.org v2.0.11\n", &bill).unwrap(), [""; 0]);
         assert!(bill.contains("pkg:npm/htmx.org@2.0.11"));
+    }
+
+    #[test]
+    fn what_only_tests_need_is_taken_out_with_what_leads_to_it() {
+        let mut bill = json!({
+            "components": [{"bom-ref": "a", "name": "http", "version": "1.5.0"}, {"bom-ref": "b", "name": "proptest", "version": "1.12.0"}],
+            "dependencies": [{"ref": "a", "dependsOn": ["b", "c"]}, {"ref": "b", "dependsOn": []}],
+        });
+        take_out_others(&mut bill, "http v1.5.0\n").unwrap();
+        let left = json!({
+            "components": [{"bom-ref": "a", "name": "http", "version": "1.5.0"}],
+            "dependencies": [{"ref": "a", "dependsOn": ["c"]}],
+        });
+        assert_eq!(bill, left);
     }
 
     #[test]
