@@ -61,23 +61,23 @@ impl Attempt<'_> {
         read.map_err(|error| failure::of_reply(&error, &self.peer(), Part::Body))
     }
 
-    /// Sends, and waits for the head of the reply. A kept connection that turns out to be closed is replaced once.
+    /// Sends, and waits for the head of the reply. A kept connection that turns out to be closed is replaced by a new one.
     async fn head(&mut self, pool: &Pool) -> Result<Response<Incoming>, Failure> {
-        let mut replaced = false;
+        let mut sender = &pool.kept;
         loop {
             let mut message = message::build(self.request)?;
             self.line = Line::capturing(capture_connection(&mut message));
-            match pool.request(message).await {
+            match sender.request(message).await {
                 Ok(response) => {
                     self.line.settle(response.extensions().get().map(Arc::clone));
                     return Ok(response);
                 }
                 Err(error) => {
                     self.line.look_up();
-                    if replaced || !self.line.is_reused() || !failure::ended_as_idle(&error) {
+                    if !self.line.is_reused() || !failure::ended_as_idle(&error) {
                         return Err(failure::of_request(&error, &self.peer()));
                     }
-                    replaced = true;
+                    sender = &pool.fresh;
                 }
             }
         }

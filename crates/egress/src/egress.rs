@@ -59,7 +59,16 @@ pub struct Egress {
 }
 
 /// The connections of one address policy.
-pub(crate) type Pool = Client<Connector, Full<Bytes>>;
+#[derive(Clone)]
+pub(crate) struct Pool {
+    /// Uses a connection that was kept, where there is one.
+    pub(crate) kept: Sender,
+    /// Always opens a connection, and keeps none: for a request whose kept connection turned out to be closed, as any other might.
+    pub(crate) fresh: Sender,
+}
+
+/// Sends requests over connections.
+pub(crate) type Sender = Client<Connector, Full<Bytes>>;
 
 // The HTTP library's own bound on headers costs no allocation, and another bound would.
 const _: () = assert!(
@@ -94,10 +103,17 @@ impl Egress {
 }
 
 fn pool(connector: Connector) -> Pool {
+    Pool {
+        kept: sender(connector.clone(), IDLE_CONNECTIONS_PER_HOST_MAX),
+        fresh: sender(connector, 0),
+    }
+}
+
+fn sender(connector: Connector, idle_connections_max: usize) -> Sender {
     let window = u32::try_from(REPLY_READ_BYTES_MAX).expect("the cap of a reply fits");
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(Duration::from_secs(IDLE_CONNECTION_SECONDS))
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX)
+        .pool_max_idle_per_host(idle_connections_max)
         .pool_timer(TokioTimer::new()) // sockets age on the clock of the machine, whatever time a test makes it
         .http1_max_buf_size(REPLY_HEADER_BYTES_MAX)
         .http2_max_header_list_size(u32::try_from(REPLY_HEADER_BYTES_MAX).expect("the cap of a reply's headers fits"))

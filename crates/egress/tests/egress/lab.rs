@@ -312,6 +312,19 @@ async fn it_closes_a_kept_connection_exactly_when_the_next_request_goes_out() {
 }
 
 #[tokio::test]
+async fn it_closes_every_kept_connection_and_the_next_request_goes_out_on_a_new_one() {
+    let receiver = TestReceiver::start().await;
+    receiver.always(Behaviour::CloseOnNextRequest);
+    let world = World::local();
+    let url = receiver.url("/");
+    let opened = futures::future::join_all((0..5).map(|_| world.post(&url))).await;
+    assert!(opened.iter().all(Exchange::is_success));
+    assert!(receiver.connections() > 2, "several were open at the same time");
+    let next = world.post(&url).await;
+    assert!(next.is_success(), "{next:?}");
+}
+
+#[tokio::test]
 async fn it_closes_every_connection_that_is_used_twice() {
     let receiver = TestReceiver::start().await;
     receiver.always(Behaviour::CloseOnNextRequest);
