@@ -5,26 +5,45 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use serde::de::DeserializeOwned;
 use tidings_app::{Code, Problem, Visit};
+use tidings_runtime::{TimedOut, within};
 
 use crate::fault::PageFault;
-use crate::limits::FORM_BYTES_MAX;
+use crate::limits::{FORM_BYTES_MAX, FORM_TIME_MAX, OPEN_FORM_BYTES_MAX};
 use crate::state::Portal;
 
-/// The fields of a form that was sent, not yet looked at.
+/// The fields of a form that was sent, not yet looked at. Read after its sender was asked who they are.
 pub(crate) struct Form(Bytes);
 
 impl FromRequest<Portal> for Form {
     type Rejection = PageFault;
 
-    async fn from_request(request: Request, _: &Portal) -> Result<Self, PageFault> {
-        let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !declared.is_some_and(|declared| declared.starts_with("application/x-www-form-urlencoded")) {
-            return Err(Problem::new(Code::UnsupportedMediaType, "pages send forms; this is something else").into());
-        }
-        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
-        let too_large = format!("a form has at most {FORM_BYTES_MAX} bytes");
-        Ok(Self(body.map_err(|_| Problem::new(Code::TooLarge, too_large))?))
+    async fn from_request(request: Request, portal: &Portal) -> Result<Self, PageFault> {
+        Ok(Self(read(request, portal, FORM_BYTES_MAX).await?))
     }
+}
+
+/// The fields of a form that is open to everybody, not yet looked at: a small one.
+pub(crate) struct OpenForm(Bytes);
+
+impl FromRequest<Portal> for OpenForm {
+    type Rejection = PageFault;
+
+    async fn from_request(request: Request, portal: &Portal) -> Result<Self, PageFault> {
+        Ok(Self(read(request, portal, OPEN_FORM_BYTES_MAX).await?))
+    }
+}
+
+async fn read(request: Request, portal: &Portal, bytes_max: usize) -> Result<Bytes, Problem> {
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !declared.is_some_and(|declared| declared.starts_with("application/x-www-form-urlencoded")) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "pages send forms; this is something else"));
+    }
+    let reading = axum::body::to_bytes(request.into_body(), bytes_max);
+    let read = within(&*portal.clock, FORM_TIME_MAX, reading).await;
+    let too_slow = format!("the form did not arrive within {} seconds", FORM_TIME_MAX.as_secs());
+    let too_large = format!("this form has at most {bytes_max} bytes");
+    let read = read.map_err(|TimedOut| Problem::new(Code::Malformed, too_slow))?;
+    read.map_err(|_| Problem::new(Code::TooLarge, too_large))
 }
 
 #[derive(serde::Deserialize)]
@@ -46,10 +65,21 @@ impl Form {
         self.open()
     }
 
-    /// The fields, of a form that is open to everybody.
+    /// The fields, whoever sent them.
     pub(crate) fn open<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_html_form::from_bytes(&self.0).map_err(|_| Problem::new(Code::Malformed, "this form lacks a field that its page has"))
+        fields(&self.0)
     }
+}
+
+impl OpenForm {
+    /// The fields.
+    pub(crate) fn open<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        fields(&self.0)
+    }
+}
+
+fn fields<T: DeserializeOwned>(form: &[u8]) -> Result<T, Problem> {
+    serde_html_form::from_bytes(form).map_err(|_| Problem::new(Code::Malformed, "this form lacks a field that its page has"))
 }
 
 /// What was wrong with a form, for the page that shows it again.

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Largest form that is read, in bytes: a payload as large as the application takes, percent-encoded at worst.
 pub(crate) const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// Largest form that anybody may send, in bytes: an address, a password and a page to go back to, percent-encoded at worst.
+pub(crate) const OPEN_FORM_BYTES_MAX: usize = 16 * 1024;
+/// How long a form may take to arrive.
+pub(crate) const FORM_TIME_MAX: Duration = Duration::from_secs(30);
 /// Rows of a list on one page.
 pub(crate) const ROWS: usize = 50;
 /// Live streams that one process serves at a time; beyond them a page stays as it was loaded.

@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use tidings_app::{Code, Problem};
 use tidings_model::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
 use tidings_runtime::within;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::single;
 use crate::json;
-use crate::limits::BODY_SECONDS_MAX;
+use crate::limits::{BODY_SECONDS_MAX, STRANGER_BYTES_MAX};
 use crate::problem::ApiProblem;
 use crate::state::ServerState;
 
@@ -41,6 +41,18 @@ impl<T: DeserializeOwned + Default> FromRequest<ServerState> for JsonOrNothing<T
         let bytes = read(state, request, REQUEST_BYTES_MAX).await?;
         let value = if bytes.is_empty() { T::default() } else { json::parse(&bytes)? };
         Ok(Self(value))
+    }
+}
+
+/// The JSON body of a request that anybody may send, because it is what proves who sent it.
+pub(crate) struct StrangersJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<ServerState> for StrangersJson<T> {
+    type Rejection = ApiProblem;
+
+    async fn from_request(request: Request, state: &ServerState) -> Result<Self, ApiProblem> {
+        let bytes = read_within(state, request, STRANGER_BYTES_MAX, &state.strangers).await?;
+        Ok(Self(json::parse(&bytes)?))
     }
 }
 
@@ -73,6 +85,11 @@ pub(crate) fn event_bytes_max(state: &ServerState) -> usize {
 
 /// Reads a whole JSON body of at most `bytes_max`.
 pub(crate) async fn read(state: &ServerState, request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    read_within(state, request, bytes_max, &state.bodies).await
+}
+
+/// The same, in that room for bodies.
+async fn read_within(state: &ServerState, request: Request, bytes_max: usize, room: &Semaphore) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     check_content_type(&parts.headers)?;
     check_content_encoding(&parts.headers)?;
@@ -80,7 +97,7 @@ pub(crate) async fn read(state: &ServerState, request: Request, bytes_max: usize
         return Err(too_large(bytes_max)); // before a byte of it is read
     }
     let limit = Duration::from_secs(BODY_SECONDS_MAX);
-    within(&*state.clock, limit, collect(state, body, bytes_max))
+    within(&*state.clock, limit, collect(room, body, bytes_max))
         .await
         .unwrap_or_else(|_| {
             let detail = format!("the body did not arrive within {BODY_SECONDS_MAX} seconds");
@@ -88,7 +105,7 @@ pub(crate) async fn read(state: &ServerState, request: Request, bytes_max: usize
         })
 }
 
-async fn collect(state: &ServerState, mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn collect(room: &Semaphore, mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut permits: Option<SemaphorePermit<'_>> = None;
@@ -101,7 +118,7 @@ async fn collect(state: &ServerState, mut body: Body, bytes_max: usize) -> Resul
         if read > bytes_max {
             return Err(too_large(bytes_max));
         }
-        let more = state.bodies.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        let more = room.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX));
         let more = more.map_err(|_| Problem::new(Code::Overloaded, "too many large requests are being read at the moment; try again"))?;
         match &mut permits {
             Some(permits) => permits.merge(more),

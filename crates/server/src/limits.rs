@@ -20,5 +20,9 @@ pub(crate) const BODY_SECONDS_MAX: u64 = 30;
 pub(crate) const REQUEST_SECONDS_MAX: u64 = 180;
 /// Bytes of bodies that are being read at the same time, over all connections.
 pub(crate) const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Size of a body whose sender proves nothing by its headers: a credential, and some room.
+pub(crate) const STRANGER_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of such bodies that are being read at the same time, apart from all others.
+pub(crate) const STRANGERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Pause before accepting again after the operating system refused a connection.
 pub(crate) const ACCEPT_PAUSE_MS: u64 = 50;

@@ -8,7 +8,7 @@ use tidings_app::App;
 use tidings_runtime::Clock;
 use tokio::sync::Semaphore;
 
-use crate::limits::BODIES_BYTES_MAX;
+use crate::limits::{BODIES_BYTES_MAX, STRANGERS_BYTES_MAX};
 use crate::metrics::MetricsPage;
 
 /// Whether this node wants traffic. Clones share it.
@@ -48,6 +48,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// A permit for every byte of the bodies that are being read.
     pub(crate) bodies: Semaphore,
+    /// The same for those of strangers, so that they take no room from anybody else.
+    pub(crate) strangers: Semaphore,
 }
 
 impl ServerState {
@@ -59,6 +61,7 @@ impl ServerState {
             metrics,
             clock,
             bodies: Semaphore::new(BODIES_BYTES_MAX),
+            strangers: Semaphore::new(STRANGERS_BYTES_MAX),
         }))
     }
 }

@@ -11,7 +11,7 @@ use tidings_app::{Problem, SignIn, SignedIn as Entered};
 use url::{Position, Url};
 
 use crate::fault::{PageFault, show};
-use crate::form::{Faults, Form};
+use crate::form::{Faults, Form, OpenForm};
 use crate::query::Query;
 use crate::session::{self, Asking, SignedIn};
 use crate::shell::Bare;
@@ -68,7 +68,7 @@ struct Credentials {
     back: String,
 }
 
-async fn sign_in(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
+async fn sign_in(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: OpenForm) -> Result<Response, PageFault> {
     let Credentials { email, password, back } = form.open()?;
     let input = SignIn {
         email: email.clone(),
@@ -182,7 +182,7 @@ async fn ask_set_up(State(portal): State<Portal>, Query(Link { token }): Query<L
     show(&set_up_page(token, String::new(), Faults::NONE), 200)
 }
 
-async fn set_up(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
+async fn set_up(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: OpenForm) -> Result<Response, PageFault> {
     let Chosen { token, email, password } = form.open()?;
     match portal.app.set_up(&token, &email, &password, &browser).await {
         Ok(entered) => enter(&portal, &jar, entered, "").await,
@@ -199,7 +199,7 @@ async fn ask_password(State(portal): State<Portal>, Query(Link { token }): Query
     show(&invitation_page(token, email, Faults::NONE), 200)
 }
 
-async fn accept(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: Form) -> Result<Response, PageFault> {
+async fn accept(State(portal): State<Portal>, Asking(browser): Asking, jar: CookieJar, form: OpenForm) -> Result<Response, PageFault> {
     let Chosen { token, password, .. } = form.open()?;
     match portal.app.accept_invitation(&token, &password, &browser).await {
         Ok(entered) => enter(&portal, &jar, entered, "").await,

@@ -35,7 +35,7 @@ struct Token {
 
 async fn token(
     State(state): State<ServerState>,
-    Body(body::Json(input)): Body<body::Json<Credentials>>,
+    Body(body::StrangersJson(input)): Body<body::StrangersJson<Credentials>>,
 ) -> Result<Json<Token>, DialectProblem> {
     let minted = state.app.vendor_token(&input.client_id, &input.secret)?;
     Ok(Json(Token {
