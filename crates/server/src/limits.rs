@@ -12,6 +12,8 @@ pub(crate) const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
 pub(crate) const IDLE_SECONDS_MAX: u64 = 30;
 /// How long a connection is idle before its place may go to another: its last answer is out, its first request had time to come.
 pub(crate) const SETTLED_SECONDS: u64 = 1;
+/// How long a request may keep us waiting for its body before the place of its connection may go to another, when all are taken.
+pub(crate) const ARRIVING_SECONDS: u64 = 3;
 /// How long a connection that was asked to close may take.
 pub(crate) const GOODBYE_SECONDS_MAX: u64 = 2;
 /// How long the body of a request may take to arrive.

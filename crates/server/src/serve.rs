@@ -20,8 +20,8 @@ use seldom::Seldom;
 /// What an operator may set.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// Connections that are served at the same time. Beyond them, a new one takes the place of the one that has been idle for longest; while none is
-    /// idle, it waits.
+    /// Connections that are served at the same time. Beyond them, a new one takes the place of the one that has been idle for longest, or has kept us
+    /// waiting for its request; while there is none, it waits.
     pub connections_max: usize,
 }
 

@@ -1,20 +1,25 @@
 //! Whether anything moves on a connection.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 use tidings_runtime::Clock;
 use tokio::sync::Notify;
 
 use super::places::{Place, Places};
-use crate::limits::{FIRST_REQUEST_SECONDS_MAX, IDLE_SECONDS_MAX, REQUEST_SECONDS_MAX};
+use crate::limits::{ARRIVING_SECONDS, FIRST_REQUEST_SECONDS_MAX, IDLE_SECONDS_MAX, REQUEST_SECONDS_MAX, SETTLED_SECONDS};
 
-/// The requests of one connection, and its place: its own while one of them is under way, on offer while none is.
+/// How much younger a connection counts whose requests are arriving than one that is idle.
+const ARRIVING_GRACE_US: u64 = (ARRIVING_SECONDS - SETTLED_SECONDS) * 1_000_000;
+
+/// The requests of one connection, and its place: its own while one of them is at work, on offer while none is under way, or while the peer keeps all
+/// of them waiting for their bodies.
 pub(super) struct Activity {
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
@@ -25,15 +30,30 @@ pub(super) struct Activity {
 
 struct State {
     under_way: usize,
-    /// Whether there has been a request at all.
-    asked: bool,
+    /// Those of them whose bodies are waited for: since when, and which.
+    arriving: BTreeSet<(u64, u64)>,
+    /// Requests so far.
+    asked: u64,
     moved_at_us: u64,
-    /// There while requests are under way.
-    place: Option<Place>,
+    place: Held,
+}
+
+/// Who has the place of a connection.
+enum Held {
+    /// The connection.
+    Own(Place),
+    /// Whoever needs it first; since when it is on offer.
+    OnOffer(u64),
+    /// Another.
+    Lost,
 }
 
 /// One request that is being read, handled or answered.
-pub(super) struct UnderWay(Arc<Activity>);
+pub(super) struct UnderWay {
+    activity: Arc<Activity>,
+    began_at_us: u64,
+    number: u64,
+}
 
 impl Activity {
     /// A connection that has just come.
@@ -43,9 +63,10 @@ impl Activity {
         places.offer(place, moved_at_us);
         let state = Mutex::new(State {
             under_way: 0,
-            asked: false,
+            arriving: BTreeSet::new(),
+            asked: 0,
             moved_at_us,
-            place: None,
+            place: Held::OnOffer(moved_at_us),
         });
         Arc::new(Self {
             clock,
@@ -58,14 +79,46 @@ impl Activity {
 
     /// A request begins, unless the connection has lost its place: then it is about to be closed.
     pub(super) fn begin(self: &Arc<Self>) -> Option<UnderWay> {
+        let began_at_us = self.clock.monotonic_us();
         let mut state = self.state.lock();
-        if state.under_way == 0 {
-            state.place = Some(self.places.take_back(self.number, state.moved_at_us)?);
-        }
         state.under_way += 1;
-        state.asked = true;
-        state.moved_at_us = self.clock.monotonic_us();
-        Some(UnderWay(Arc::clone(self)))
+        state.asked += 1;
+        state.moved_at_us = began_at_us;
+        self.place(&mut state).then(|| UnderWay {
+            activity: Arc::clone(self),
+            began_at_us,
+            number: state.asked,
+        })
+    }
+
+    /// Offers the place or takes it back, as the requests are. False when another has it.
+    fn place(&self, state: &mut State) -> bool {
+        let wanted = match state.arriving.first() {
+            _ if state.under_way == 0 => Some(state.moved_at_us),
+            // Counted from its beginning: a body that drips is not younger for it.
+            Some((since_us, _)) if state.arriving.len() == state.under_way => Some(since_us + ARRIVING_GRACE_US),
+            _ => None,
+        };
+        let place = match std::mem::replace(&mut state.place, Held::Lost) {
+            Held::Own(place) => Some(place),
+            Held::OnOffer(since_us) if Some(since_us) == wanted => {
+                state.place = Held::OnOffer(since_us);
+                return true;
+            }
+            Held::OnOffer(since_us) => self.places.take_back(self.number, since_us),
+            Held::Lost => None,
+        };
+        let Some(place) = place else {
+            return false;
+        };
+        state.place = match wanted {
+            Some(since_us) => {
+                self.places.offer(place, since_us);
+                Held::OnOffer(since_us)
+            }
+            None => Held::Own(place),
+        };
+        true
     }
 
     /// Waits until the connection's place has gone to another.
@@ -79,8 +132,8 @@ impl Activity {
             let (seconds, moved_at_us) = {
                 let state = self.state.lock();
                 let seconds = match (state.under_way, state.asked) {
-                    (0, false) => FIRST_REQUEST_SECONDS_MAX,
-                    (0, true) => IDLE_SECONDS_MAX,
+                    (0, 0) => FIRST_REQUEST_SECONDS_MAX,
+                    (0, _) => IDLE_SECONDS_MAX,
                     _ => REQUEST_SECONDS_MAX,
                 };
                 (seconds, state.moved_at_us)
@@ -97,20 +150,83 @@ impl Activity {
 
 impl Drop for Activity {
     fn drop(&mut self) {
-        self.places.take_back(self.number, self.state.get_mut().moved_at_us); // free again, unless another has it
+        if let Held::OnOffer(since_us) = self.state.get_mut().place {
+            self.places.take_back(self.number, since_us); // free again, unless another has it
+        }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.activity.state.lock();
         state.under_way -= 1;
-        state.moved_at_us = self.0.clock.monotonic_us();
-        if state.under_way == 0
-            && let Some(place) = state.place.take()
-        {
-            self.0.places.offer(place, state.moved_at_us);
+        state.moved_at_us = self.activity.clock.monotonic_us();
+        self.activity.place(&mut state);
+    }
+}
+
+/// A request's body; the peer keeps its request waiting while no more of it is there.
+pub(super) struct Arriving {
+    body: Incoming,
+    activity: Arc<Activity>,
+    began_at_us: u64,
+    number: u64,
+    waiting: bool,
+}
+
+impl Arriving {
+    pub(super) fn new(body: Incoming, under_way: &UnderWay) -> Self {
+        Self {
+            body,
+            activity: Arc::clone(&under_way.activity),
+            began_at_us: under_way.began_at_us,
+            number: under_way.number,
+            waiting: false,
         }
+    }
+
+    /// Notes whether the body is waited for. False when the connection has lost its place.
+    fn wait(&mut self, waiting: bool) -> bool {
+        if waiting == self.waiting {
+            return true;
+        }
+        self.waiting = waiting;
+        let mut state = self.activity.state.lock();
+        let entry = (self.began_at_us, self.number);
+        if waiting {
+            state.arriving.insert(entry);
+        } else {
+            state.arriving.remove(&entry);
+        }
+        self.activity.place(&mut state)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.wait(false);
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if self.wait(polled.is_pending()) {
+            polled
+        } else {
+            Poll::Pending // until the connection is dropped: its place has gone to another
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -18,7 +18,7 @@ use tidings_runtime::{Clock, Shutdown, within};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use super::activity::{Activity, Answering, UnderWay};
+use super::activity::{Activity, Answering, Arriving, UnderWay};
 use super::places::{Place, Places};
 use crate::limits::{GOODBYE_SECONDS_MAX, HEAD_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
 
@@ -88,7 +88,9 @@ async fn answer(router: Router, request: Request<Incoming>, under_way: Option<Un
     let Some(under_way) = under_way else {
         return std::future::pending().await; // until the connection is dropped: its place has gone to another
     };
-    let response = router.oneshot(request.map(Body::new)).await?;
+    let response = router
+        .oneshot(request.map(|body| Body::new(Arriving::new(body, &under_way))))
+        .await?;
     Ok(response.map(|body| Answering::new(body, under_way)))
 }
 

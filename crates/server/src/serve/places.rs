@@ -15,7 +15,8 @@ use crate::limits::SETTLED_SECONDS;
 /// When a connection became idle, and its number: the first is the one that has been idle for longest.
 type IdleSince = (u64, u64);
 
-/// The places of a server. Idle connections hold theirs only until somebody else needs it, so that silence locks nobody out.
+/// The places of a server. Connections that are idle, or keep us waiting for the rest of a request, hold theirs only until somebody else needs it, so
+/// that neither silence nor dripping locks anybody out.
 pub(super) struct Places {
     clock: Arc<dyn Clock>,
     count: usize,

@@ -248,7 +248,7 @@ async fn a_connection_keeps_its_place_while_its_request_is_under_way() {
     served.world.settle().await;
     let mut waiting = served.connect().await;
     waiting.write_all(HEALTH).await.unwrap();
-    for _ in 0..5 {
+    for _ in 0..2 {
         served.world.settle().await;
         served.world.clock.advance(Duration::from_secs(1));
     }
@@ -260,6 +260,44 @@ async fn a_connection_keeps_its_place_while_its_request_is_under_way() {
     let answered = served.while_time_passes(answer(&mut waiting)).await;
     assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
     assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn a_request_that_drips_gives_its_place_to_another_after_three_seconds() {
+    let served = Served::new(ServeLimits { connections_max: 1 }).await;
+    let mut dripping = served.connect().await;
+    dripping.write_all(publish_head(EVENT.len()).as_bytes()).await.unwrap();
+    served.world.settle().await;
+    let mut waiting = served.connect().await;
+    waiting.write_all(HEALTH).await.unwrap();
+    for _ in 0..2 {
+        served.world.settle().await;
+        served.world.clock.advance(Duration::from_secs(1));
+        assert!(!is_closed(&dripping), "after {} seconds", served.seconds());
+        dripping.write_all(b" ").await.unwrap(); // a drip is no progress
+    }
+    let answered = served.while_time_passes(answer(&mut waiting)).await;
+    assert!(answered.starts_with("HTTP/1.1 200 "), "{answered}");
+    assert!((3..=5).contains(&served.seconds()), "{}", served.seconds());
+    assert_eq!(rest(&mut dripping).await, "");
+    assert_eq!(served.world.count("/v1/events").await, 0);
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_in_pieces_is_taken_while_nobody_needs_its_place() {
+    let served = Served::new(ServeLimits { connections_max: 1 }).await;
+    let mut slow = served.connect().await;
+    slow.write_all(publish_head(EVENT.len()).as_bytes()).await.unwrap();
+    let (start, end) = EVENT.split_at(10);
+    for piece in [start, end] {
+        served.world.settle().await;
+        served.world.clock.advance(Duration::from_secs(14));
+        slow.write_all(piece.as_bytes()).await.unwrap();
+    }
+    assert!(answer(&mut slow).await.starts_with("HTTP/1.1 202 "));
+    let mut next = slow;
+    next.write_all(HEALTH).await.unwrap();
+    assert!(answer(&mut next).await.starts_with("HTTP/1.1 200 "), "its place is its own again");
 }
 
 #[tokio::test]
