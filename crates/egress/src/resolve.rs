@@ -1,13 +1,13 @@
 //! From names to addresses. The addresses are only candidates: `vet` decides which may be used.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 /// Asks for the addresses of names.
 #[async_trait]
@@ -21,7 +21,7 @@ const CACHED_ANSWERS: u64 = 4_096;
 /// A name that appears is noticed after this long, whatever its zone says.
 const NEGATIVE_ANSWER: Duration = Duration::from_secs(30);
 
-/// The resolver of the machine: its name servers, its search domains and its hosts file, read once.
+/// The resolver of the machine: its name servers and its search domains, unless others are named, and its hosts file, read once.
 pub struct SystemResolver {
     resolver: Result<TokioResolver, NetError>,
 }
@@ -31,18 +31,37 @@ impl SystemResolver {
     pub fn new() -> Self {
         let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
             tracing::warn!(%error, "the machine's resolver configuration cannot be used; asking 127.0.0.1 for names");
-            let servers = vec![NameServerConfig::udp_and_tcp(IpAddr::V4(Ipv4Addr::LOCALHOST))];
-            TokioResolver::builder_with_config(
-                ResolverConfig::from_parts(None, Vec::new(), servers),
-                TokioRuntimeProvider::default(),
-            )
+            asking(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 53))])
         });
-        let mut builder = builder;
+        Self::built(builder)
+    }
+
+    /// Asks these name servers, in place of those of the machine and without its search domains. The hosts file of the machine still counts.
+    pub fn asking(servers: &[SocketAddr]) -> Self {
+        Self::built(asking(servers))
+    }
+
+    fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Self {
         let options = builder.options_mut();
         options.cache_size = CACHED_ANSWERS;
         options.negative_max_ttl = Some(NEGATIVE_ANSWER);
         Self { resolver: builder.build() }
     }
+}
+
+/// Name servers by address and port, over UDP, and over TCP for what does not fit.
+fn asking(servers: &[SocketAddr]) -> ResolverBuilder<TokioRuntimeProvider> {
+    let servers = servers.iter().map(|server| {
+        let mut config = NameServerConfig::udp_and_tcp(server.ip());
+        for connection in &mut config.connections {
+            connection.port = server.port();
+        }
+        config
+    });
+    TokioResolver::builder_with_config(
+        ResolverConfig::from_parts(None, Vec::new(), servers.collect()),
+        TokioRuntimeProvider::default(),
+    )
 }
 
 impl Default for SystemResolver {

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::BASE64_MIME;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -152,6 +153,12 @@ impl TestReceiver {
     /// The certificate authority that a client has to trust to speak with it.
     pub fn root(&self) -> CertificateDer<'static> {
         self.root.clone().expect("only a receiver with TLS has a certificate")
+    }
+
+    /// The same as a file of certificates holds it.
+    pub fn root_pem(&self) -> String {
+        let lines = BASE64_MIME.encode(&self.root());
+        format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
     }
 
     /// From now on every request is met like this, unless its path or the queue says otherwise.

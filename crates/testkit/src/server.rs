@@ -18,6 +18,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
+use crate::Process;
+
 /// The client id of every server under test.
 pub const CLIENT_ID: &str = "6a1f6a38-6f0a-4a39-9a0e-5f0f6a3e2c11";
 /// Its secret.
@@ -38,11 +40,12 @@ pub struct TestServer {
     listening: JoinSet<()>,
 }
 
-/// Asks a server under test, with the test credential.
+/// Asks a server under test, with the test credential unless it was given another.
 #[derive(Clone, Debug)]
 pub struct TestClient {
     url: String,
     http: Client<HttpConnector, Full<Bytes>>,
+    authorization: String,
 }
 
 impl std::ops::Deref for TestServer {
@@ -85,6 +88,7 @@ impl TestServer {
             client: TestClient {
                 url: String::new(),
                 http: Client::builder(TokioExecutor::new()).build_http(),
+                authorization: format!("Basic {}", BASE64.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}").as_bytes())),
             },
             listening: JoinSet::new(),
         };
@@ -161,6 +165,12 @@ impl TestServer {
         }
     }
 
+    /// What the process takes of the machine.
+    pub fn process(&self) -> Process {
+        let running = self.process.as_ref().and_then(Child::id);
+        Process::new(running.expect("it runs"))
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         self.folder.path()
@@ -185,6 +195,14 @@ impl TestClient {
             .as_str()
             .unwrap_or_else(|| panic!("no environment in {}", answer.json))
             .to_owned()
+    }
+
+    /// The same for whoever has that access token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            authorization: format!("Bearer {token}"),
+            ..self.clone()
+        }
     }
 
     /// GET with the test credential.
@@ -219,13 +237,12 @@ impl TestClient {
         }
     }
 
-    /// Any request with the test credential; `None` when the server did not answer, as when it was killed.
+    /// Any request with the credential; `None` when the server did not answer, as when it was killed.
     pub async fn ask(&self, method: Method, path: &str, body: &str) -> Option<Answer> {
-        let credential = BASE64.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}").as_bytes());
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Basic {credential}"))
+            .header("authorization", &self.authorization)
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body.to_owned())))
             .expect("tests ask for valid paths");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidings_app::bootstrap::FirstStart;
 use tidings_app::{App, AppParts, Problem};
-use tidings_egress::{AddressPolicies, Egress, EgressConfig, EgressError};
+use tidings_egress::{AddressPolicies, Egress, EgressConfig, EgressError, SystemResolver};
 use tidings_engine::{Engine, EngineParts, Metrics, StartError};
 use tidings_portal::PortalParts;
 use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
@@ -168,8 +168,13 @@ impl Node {
 
 fn egress(config: &ServeConfig) -> EgressConfig {
     let policies = AddressPolicies::new(&config.egress_allow, config.egress_environments.clone());
+    let resolver = match config.egress_resolvers.as_slice() {
+        [] => SystemResolver::new(),
+        servers => SystemResolver::asking(servers),
+    };
     EgressConfig {
+        policies,
+        resolver: Arc::new(resolver),
         extra_roots: config.egress_roots.clone(),
-        ..EgressConfig::new(policies)
     }
 }

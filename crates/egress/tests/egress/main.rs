@@ -3,6 +3,7 @@
 mod delivery;
 mod http2;
 mod lab;
+mod names;
 mod ssrf;
 mod tls;
 mod world;

@@ -1,5 +1,7 @@
 //! What a receiver can do with a request.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 /// What a receiver does once it has read a request.
@@ -14,6 +16,8 @@ pub enum Behaviour {
         /// The body.
         body: Bytes,
     },
+    /// Answers 200, but only after that long.
+    Late(Duration),
     /// Never answers.
     Stall,
     /// Sends the head of a reply byte by byte, without end.

@@ -104,6 +104,11 @@ async fn act(behaviour: Behaviour, wire: &mut impl Wire, shared: &Shared) -> io:
             wire.write_all(&reply(status, &headers, &body)).await?;
             return Ok(After::Keep);
         }
+        Behaviour::Late(time) => {
+            shared.clock.sleep(time).await;
+            wire.write_all(&reply(200, &[], b"")).await?;
+            return Ok(After::Keep);
+        }
         Behaviour::Stall => until_client_leaves(wire).await?,
         Behaviour::DripHeaders => drip(wire, shared, "HTTP/1.1 200 OK\r\nx-drip: ").await?,
         Behaviour::DripBody => {

@@ -30,6 +30,8 @@ pub(crate) struct ServeConfig {
     pub(crate) egress_environments: Vec<(EnvironmentId, Vec<IpNet>)>,
     /// Certificate authorities that are trusted beside those of the machine.
     pub(crate) egress_roots: Vec<CertificateDer<'static>>,
+    /// Name servers that are asked in place of those of the machine; none means those.
+    pub(crate) egress_resolvers: Vec<SocketAddr>,
     /// Largest payload of an event, in bytes.
     pub(crate) payload_bytes_max: usize,
     /// The master key, when it is not the data folder's own.
@@ -74,6 +76,7 @@ impl ServeConfig {
             egress_allow: layers.list(&settings::EGRESS_ALLOW)?,
             egress_environments: layers.egress_environments().to_vec(),
             egress_roots: roots(layers)?,
+            egress_resolvers: layers.list(&settings::EGRESS_RESOLVER)?,
             payload_bytes_max: layers.value(&settings::PAYLOAD_BYTES_MAX)?,
             master_key: layers.optional(&settings::MASTER_KEY)?,
             log_format: layers.value(&settings::LOG_FORMAT)?,

@@ -1,6 +1,6 @@
 //! Every setting. This table is all there is: flags, variables, the configuration file, `tidings config` and the reference are made from it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,13 +17,17 @@ use crate::output::Format;
 /// Longest grace that can be given to a shutdown: whoever supervises the process loses patience before.
 const GRACE_SECONDS_MAX: u64 = 3_600;
 
+/// Where name servers listen.
+const DNS_PORT: u16 = 53;
+
 /// In the order in which people read them.
-pub(crate) static TABLE: [&dyn AnySetting; 22] = [
+pub(crate) static TABLE: [&dyn AnySetting; 23] = [
     &DATA,
     &LISTEN,
     &PUBLIC_URL,
     &EGRESS_ALLOW,
     &EGRESS_CA_FILE,
+    &EGRESS_RESOLVER,
     &PAYLOAD_BYTES_MAX,
     &MAX_CONNECTIONS,
     &SHUTDOWN_GRACE_SECONDS,
@@ -114,6 +118,19 @@ pub(crate) static EGRESS_CA_FILE: Setting<PathBuf> = Setting {
         ..PLAIN
     },
     parse: path,
+};
+
+pub(crate) static EGRESS_RESOLVER: Setting<SocketAddr> = Setting {
+    facts: Facts {
+        key: "egress_resolver",
+        value: "ADDRESS",
+        help: "A name server that is asked for the hosts of webhooks, in place of those of the machine, where these see other names than receivers \
+               should be found by. Port 53 unless one is given. The hosts file of the machine still counts, and every answer is checked as always.",
+        fallback: Fallback::Nothing("those of the machine"),
+        many: true,
+        ..PLAIN
+    },
+    parse: name_server,
 };
 
 pub(crate) static PAYLOAD_BYTES_MAX: Setting<usize> = Setting {
@@ -320,7 +337,7 @@ const fn bootstrap(key: &'static str, help: &'static str, unset: &'static str) -
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network: IpNet = text
         .parse()
-        .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+        .or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)))
         .map_err(|_| format!("'{text}' is not a network such as 10.0.0.0/8 or fd00::/8"))?;
     let (address, whole) = (network.addr(), network.trunc());
     if network != whole {
@@ -329,6 +346,18 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
         ));
     }
     Ok(network)
+}
+
+/// An address, with or without a port.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let server: SocketAddr = text
+        .parse()
+        .or_else(|_| text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT)))
+        .map_err(|_| format!("'{text}' is not the address of a name server such as 10.0.0.53, 127.0.0.1:5353 or [fd00::53]:53"))?;
+    if server.port() == 0 {
+        return Err(format!("'{text}' has port 0, on which nothing listens"));
+    }
+    Ok(server)
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
@@ -417,6 +446,20 @@ mod tests {
     #[test]
     fn a_single_address_is_a_network_of_one() {
         assert_eq!((EGRESS_ALLOW.parse)("127.0.0.1"), Ok("127.0.0.1/32".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_name_server_is_an_address_and_its_port_is_that_of_names_unless_another_is_given() {
+        let server = |text| (EGRESS_RESOLVER.parse)(text).map(|server| server.to_string());
+        assert_eq!(server("10.0.0.53"), Ok("10.0.0.53:53".to_owned()));
+        assert_eq!(server("127.0.0.1:5353"), Ok("127.0.0.1:5353".to_owned()));
+        assert_eq!(server("fd00::53"), Ok("[fd00::53]:53".to_owned()));
+        assert_eq!(server("[fd00::53]:5353"), Ok("[fd00::53]:5353".to_owned()));
+        assert_eq!(
+            server("dns.example").unwrap_err(),
+            "'dns.example' is not the address of a name server such as 10.0.0.53, 127.0.0.1:5353 or [fd00::53]:53"
+        );
+        assert!(server("10.0.0.53:0").unwrap_err().contains("port 0"));
     }
 
     #[test]
