@@ -1,12 +1,13 @@
 //! What a process takes of the machine, as Linux tells it under `/proc`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
 
 use tidings_runtime::{Clock, SystemClock, TimedOut, within};
 
-/// Longest wait for a process to give something back.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for a process to give something back: longer than a server keeps a connection on which nothing is asked.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -37,24 +38,31 @@ impl Process {
 
     /// Sockets that it has open.
     pub fn sockets(self) -> usize {
-        let open = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a running process has a folder of open files");
-        open.flatten()
-            .filter_map(|entry| fs::read_link(entry.path()).ok()) // what is closed meanwhile is not open
-            .filter(|target| target.to_string_lossy().starts_with("socket:"))
-            .count()
+        self.inodes().len()
+    }
+
+    /// Those of them that neither listen on that port nor came in by it.
+    pub fn sockets_out(self, port: u16) -> usize {
+        let tables = ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/{}/net/{table}", self.0)).unwrap_or_default());
+        let came_in: HashSet<_> = tables.iter().flat_map(|table| inodes_by_port(table, port)).collect();
+        self.inodes().iter().filter(|inode| !came_in.contains(inode.as_str())).count()
     }
 
     /// Waits until it has no more than that many sockets open. Panics when it keeps them.
     pub async fn sockets_fall_to(self, most: usize) {
-        let clock = SystemClock::new();
-        let falling = async {
-            while self.sockets() > most {
-                clock.sleep(LOOK).await;
-            }
-        };
-        if let Err(TimedOut) = within(&clock, PATIENCE, falling).await {
-            panic!("{} sockets are still open, {most} were expected", self.sockets());
-        }
+        fall_to(most, || self.sockets()).await;
+    }
+
+    /// The same for [`Process::sockets_out`].
+    pub async fn sockets_out_fall_to(self, port: u16, most: usize) {
+        fall_to(most, || self.sockets_out(port)).await;
+    }
+
+    fn inodes(self) -> Vec<String> {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("a running process has a folder of open files");
+        let targets = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()); // what is closed meanwhile is not open
+        let sockets = targets.filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()));
+        sockets.collect()
     }
 
     fn status(self, field: &str) -> u64 {
@@ -63,6 +71,29 @@ impl Process {
         let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
         number.unwrap_or_else(|| panic!("no {field} in {text}"))
     }
+}
+
+async fn fall_to(most: usize, count: impl Fn() -> usize) {
+    let clock = SystemClock::new();
+    let falling = async {
+        while count() > most {
+            clock.sleep(LOOK).await;
+        }
+    };
+    if let Err(TimedOut) = within(&clock, PATIENCE, falling).await {
+        panic!("{} sockets are still open, {most} were expected", count());
+    }
+}
+
+/// The inodes of the sockets of a table of Linux whose own port is that one.
+fn inodes_by_port(table: &str, port: u16) -> impl Iterator<Item = &str> {
+    const OWN_ADDRESS: usize = 1;
+    const INODE: usize = 9;
+    table.lines().skip(1).filter_map(move |line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let (_, own) = columns.get(OWN_ADDRESS)?.rsplit_once(':')?;
+        (u16::from_str_radix(own, 16) == Ok(port)).then(|| columns.get(INODE).copied())?
+    })
 }
 
 #[cfg(test)]
@@ -84,5 +115,15 @@ mod tests {
         drop(large);
         own.forget_peak();
         assert!(own.peak_kib() < with, "{} is not less than {with}", own.peak_kib());
+    }
+
+    #[test]
+    fn sockets_are_told_apart_by_their_own_port() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 100 0 0 10 0\n\
+            \x20  1: 0100007F:C001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0 20 4 30 10 -1\n";
+        assert_eq!(inodes_by_port(table, 8_080).collect::<Vec<_>>(), ["4242"]);
+        assert_eq!(inodes_by_port(table, 0xc001).collect::<Vec<_>>(), ["4243"]);
+        assert_eq!(inodes_by_port(table, 1).count(), 0);
     }
 }
