@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
+use tidings_app::keys::MasterKeys;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::{App, AppParts, Problem};
 use tidings_egress::{AddressPolicies, Egress, EgressConfig};
@@ -116,7 +117,7 @@ async fn start(args: &Args, clock: &Arc<dyn Clock>, tasks: &TaskSet, registry: &
         store,
         engine,
         vault,
-        master_key,
+        master_keys: MasterKeys::given(master_key),
         clock: Arc::clone(clock),
         entropy,
         tasks: tasks.clone(),

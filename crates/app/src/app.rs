@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use arc_swap::ArcSwap;
 use tidings_engine::{Engine, Routes};
 use tidings_model::{Credential, CredentialId, EnvironmentId, WebhookId};
-use tidings_runtime::{Clock, Entropy, TaskSet};
-use tidings_signing::{CredentialHasher, MasterKey, TokenKeys, Vault};
+use tidings_runtime::{Clock, Entropy, OnError, TaskSet};
+use tidings_signing::Vault;
 use tidings_store::{Store, StoreError};
 use tokio::sync::Mutex;
 
 use crate::jobs::Jobs;
-use crate::links::{self, UsedLinks};
+use crate::keys::{Keyring, KeyringParts, MasterKeys};
+use crate::links::UsedLinks;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::schema::Schemas;
 use crate::throttle::Throttle;
-use crate::verified::VerifiedTokens;
 
 /// What the application is made of.
 pub struct AppParts {
@@ -26,10 +26,10 @@ pub struct AppParts {
     pub store: Arc<dyn Store>,
     /// The engine.
     pub engine: Arc<Engine>,
-    /// Seals secrets.
+    /// Seals secrets, with the keys of `master_keys`; the engine's too.
     pub vault: Arc<Vault>,
-    /// The key from which those of tokens and credentials are derived.
-    pub master_key: MasterKey,
+    /// The master keys.
+    pub master_keys: MasterKeys,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -48,31 +48,39 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
-    pub(crate) tokens: TokenKeys,
-    pub(crate) verified_tokens: VerifiedTokens,
-    pub(crate) links: TokenKeys,
+    pub(crate) keys: Arc<Keyring>,
     /// Held while a link is used: it works once.
     pub(crate) linking: Mutex<()>,
     pub(crate) used_links: UsedLinks,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
-    pub(crate) hasher: CredentialHasher,
     pub(crate) credentials: ArcSwap<BTreeMap<CredentialId, Credential>>,
+    /// Held while the credentials are read anew or changed: what was read first must not replace what was read later.
+    pub(crate) crediting: Mutex<()>,
     pub(crate) schemas: Schemas,
     pub(crate) payload_bytes_max: usize,
     /// The low part of the next webhook's id, from a beginning by chance: no two that are made in one millisecond share it.
     webhooks_made: AtomicU16,
 }
 
-/// The purpose of the key that signs access tokens.
-pub const TOKEN_KEY_PURPOSE: &str = "tidings access tokens";
-/// The purpose of the key that hashes client secrets.
-const CREDENTIAL_KEY_PURPOSE: &str = "tidings client secrets";
-
 impl App {
-    /// Reads the credentials and is ready.
-    pub async fn new(parts: AppParts) -> Result<Self, StoreError> {
+    /// Opens the keys, reads the credentials and is ready.
+    ///
+    /// # Errors
+    /// When the store does not answer, or keeps something that the keys do not open.
+    pub async fn new(parts: AppParts) -> Result<Self, Problem> {
+        let keys = Keyring::open(KeyringParts {
+            store: Arc::clone(&parts.store),
+            vault: Arc::clone(&parts.vault),
+            master_keys: parts.master_keys,
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        })
+        .await?;
+        let keys = Arc::new(keys);
+        let work = Arc::clone(&keys).run(parts.tasks.shutdown().clone());
+        parts.tasks.spawn("keys", OnError::StopProcess, work);
         let app = Self {
             webhooks_made: AtomicU16::new(parts.entropy.u32() as u16),
             store: parts.store,
@@ -81,16 +89,14 @@ impl App {
             clock: parts.clock,
             entropy: parts.entropy,
             tasks: parts.tasks,
-            tokens: TokenKeys::new(&parts.master_key.derive(TOKEN_KEY_PURPOSE), &[]),
-            verified_tokens: VerifiedTokens::default(),
-            links: links::keys(&parts.master_key),
+            keys,
             linking: Mutex::default(),
             used_links: UsedLinks::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             jobs: Jobs::default(),
-            hasher: CredentialHasher::new(&parts.master_key.derive(CREDENTIAL_KEY_PURPOSE), &[]),
             credentials: ArcSwap::default(),
+            crediting: Mutex::default(),
             schemas: Schemas::default(),
             payload_bytes_max: parts.payload_bytes_max,
         };
@@ -105,6 +111,23 @@ impl App {
 
     /// Reads the credentials anew: a revoked one stops working now.
     pub(crate) async fn reload_credentials(&self) -> Result<(), StoreError> {
+        let _alone = self.crediting.lock().await;
+        self.read_credentials().await
+    }
+
+    /// Forgets a credential of an environment, which is refused from now on, whatever becomes of its deletion.
+    pub(crate) fn forget_credential(&self, environment: EnvironmentId, id: &CredentialId) {
+        self.credentials.rcu(|credentials| {
+            let mut left = BTreeMap::clone(credentials);
+            if left.get(id).is_some_and(|credential| credential.environment == environment) {
+                left.remove(id);
+            }
+            left
+        });
+    }
+
+    /// As [`Self::reload_credentials`], for whoever is alone already.
+    pub(crate) async fn read_credentials(&self) -> Result<(), StoreError> {
         let credentials = self.store.credentials().await?;
         self.credentials.store(Arc::new(
             credentials

@@ -84,7 +84,7 @@ impl App {
         scopes: Scopes,
         secret: &str,
     ) -> Result<Credential, Problem> {
-        let secret_hash = self.hasher.hash(secret).as_bytes().to_vec();
+        let secret_hash = self.keys.hasher().hash(secret).as_bytes().to_vec();
         let credential = Credential {
             id,
             environment,
@@ -101,8 +101,14 @@ impl App {
     /// Revokes a credential: it and every token minted with it stop working at once.
     pub async fn revoke_credential(&self, caller: &Caller, environment: EnvironmentId, id: CredentialId) -> Result<(), Problem> {
         caller.can_operate()?;
-        let revoked = self.store.delete_credential(environment, &id).await?;
-        self.reload_credentials().await?;
+        let revoked = {
+            let _alone = self.crediting.lock().await;
+            // First, so that it is refused also when nobody waits for the rest, or the rest fails halfway.
+            self.forget_credential(environment, &id);
+            let revoked = self.store.delete_credential(environment, &id).await;
+            self.read_credentials().await?;
+            revoked?
+        };
         if !revoked {
             return Err(Problem::not_found("credential", &id));
         }

@@ -14,6 +14,7 @@ pub mod environments;
 pub mod event_types;
 mod header_names;
 pub mod jobs;
+pub mod keys;
 pub mod links;
 pub mod log;
 pub mod log_entries;
@@ -34,7 +35,7 @@ mod visit;
 pub mod waiting;
 pub mod webhooks;
 
-pub use app::{App, AppParts, TOKEN_KEY_PURPOSE};
+pub use app::{App, AppParts};
 pub use caller::{Caller, Identity};
 pub use problem::{Code, FieldProblem, Problem};
 pub use sessions::{Browser, SessionView, SignIn, SignedIn, Whose};

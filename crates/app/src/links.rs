@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tidings_model::Timestamp;
-use tidings_signing::{MasterKey, MintError, TokenKeys};
+use tidings_signing::{MasterKey, MintError, TokenKeys, Verified};
 use tidings_store::{Person, PersonChange, PersonRole};
 
 use crate::app::App;
@@ -29,7 +29,7 @@ pub const INVITATION_LASTS: Duration = Duration::from_secs(7 * 24 * 3_600);
 pub const RECOVERY_LASTS: Duration = Duration::from_secs(15 * 60);
 
 /// The purpose of the key that signs links.
-const LINK_KEY_PURPOSE: &str = "tidings links";
+pub(crate) const LINK_KEY_PURPOSE: &str = "tidings links";
 /// The audience of set-up links.
 const SETUP_AUDIENCE: &str = "tidings set-up";
 /// The audience of invitations and of links to choose a password anew.
@@ -106,7 +106,7 @@ impl App {
         if self.somebody_can_sign_in().await? {
             return Ok(None);
         }
-        mint_setup_token(&self.links, self.clock.now())
+        mint_setup_token(&self.keys.live().links, self.clock.now())
             .map(Some)
             .map_err(|error| not_minted(&error))
     }
@@ -116,12 +116,17 @@ impl App {
     /// # Errors
     /// [`Code::Forbidden`] when the link is not valid, or somebody can sign in already.
     pub async fn check_setup_token(&self, token: &str) -> Result<(), Problem> {
-        let _: SetupClaims = self.links.verify(token, SETUP_AUDIENCE, seconds(self.clock.now())).map_err(|_| {
-            Problem::new(
-                Code::Forbidden,
-                "this set-up link is not valid, or not any more; `tidings people link` makes a new one",
-            )
-        })?;
+        let _: Verified<SetupClaims> = self
+            .keys
+            .live()
+            .links
+            .verify(token, SETUP_AUDIENCE, seconds(self.clock.now()))
+            .map_err(|_| {
+                Problem::new(
+                    Code::Forbidden,
+                    "this set-up link is not valid, or not any more; `tidings people link` makes a new one",
+                )
+            })?;
         if self.somebody_can_sign_in().await? {
             return Err(Problem::new(Code::Forbidden, "this server is set up already; sign in"));
         }
@@ -208,13 +213,13 @@ impl App {
             sub: person.email.clone(),
             mark: mark(person),
         };
-        self.links.mint(&claims).map_err(|error| not_minted(&error))
+        self.keys.live().links.mint(&claims).map_err(|error| not_minted(&error))
     }
 
     async fn invited(&self, token: &str) -> Result<Invited, Problem> {
         let now = seconds(self.clock.now());
-        let read = |audience| self.links.verify::<InvitationClaims>(token, audience, now);
-        let claims = read(INVITATION_AUDIENCE).or_else(|_| read(RECOVERY_AUDIENCE)).map_err(|_| used())?;
+        let read = |audience| self.keys.live().links.verify::<InvitationClaims>(token, audience, now);
+        let Verified { claims, .. } = read(INVITATION_AUDIENCE).or_else(|_| read(RECOVERY_AUDIENCE)).map_err(|_| used())?;
         let person = self.person(&claims.sub).await?.ok_or_else(used)?;
         let good = match claims.aud.as_str() {
             RECOVERY_AUDIENCE => !self.used_links.has(&claims.mark),

@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use tidings_model::limits::{TOKEN_SECONDS_DEFAULT, TOKEN_SECONDS_MAX};
 use tidings_model::{CredentialId, EnvironmentId, Scopes, TenantId};
-use tidings_signing::CredentialHash;
+use tidings_signing::{self as signing, CredentialHash, TokenError};
 
 use crate::app::App;
 use crate::caller::{Caller, Identity};
@@ -78,7 +78,7 @@ impl App {
         let hash = credential
             .and_then(|credential| credential.secret_hash.as_slice().try_into().ok())
             .map(CredentialHash::from_bytes);
-        let matches = hash.is_some_and(|hash| self.hasher.verify(secret, &hash));
+        let matches = hash.is_some_and(|hash| self.keys.hasher().verify(secret, &hash));
         let credential = credential.filter(|_| matches).ok_or_else(wrong)?;
         Ok(Caller {
             identity: Identity::Credential(id),
@@ -131,22 +131,30 @@ impl App {
     fn verified(&self, token: &str) -> Result<Verified, Problem> {
         let now = self.clock.now().as_seconds().unsigned_abs();
         let digest = VerifiedTokens::digest(token);
-        if let Some(known) = self.verified_tokens.get(&digest, now) {
+        let keys = self.keys.live();
+        if let Some(known) = keys.verified.get(&digest, now) {
             return Ok(known);
         }
-        let claims: Claims = self
-            .tokens
-            .verify(token, AUDIENCE, now)
-            .map_err(|error| unauthenticated(&format!("the access token is not valid: {error}")))?;
+        let refused = |error| unauthenticated(&format!("the access token is not valid: {error}"));
+        let (genuine, local) = match keys.tokens.verify::<Claims>(token, AUDIENCE, now) {
+            Err(TokenError::UnknownKey) => (keys.local.verify(token, AUDIENCE, now), true),
+            other => (other, false),
+        };
+        let signing::Verified { claims, until_secs } = genuine.map_err(refused)?;
+        if (claims.kind == TokenKind::Local) != local {
+            return Err(unauthenticated(
+                "the access token is not valid: another key signs tokens of its kind",
+            ));
+        }
         let verified = Verified {
             kind: claims.kind,
             credential: claims.sub,
             environment: claims.vendor_id,
             tenant: claims.tenant_id,
             scopes: claims.scopes.parse().map_err(|_| unauthenticated(INCOMPLETE))?,
-            exp: claims.exp,
+            until_secs,
         };
-        self.verified_tokens.remember(digest, verified.clone());
+        keys.verified.remember(digest, verified.clone());
         Ok(verified)
     }
 
@@ -225,6 +233,8 @@ impl App {
             exp: iat + expires_in,
         };
         let token = self
+            .keys
+            .live()
             .tokens
             .mint(&claims)
             .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;

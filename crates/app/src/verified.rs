@@ -1,5 +1,6 @@
 //! Access tokens that were verified already. A producer sends the same token with every event, and verifying it again costs more than everything else
-//! that authenticating does. What changes is asked at every use: whether it has expired, and whether its credential is still there.
+//! that authenticating does. What changes is asked at every use: whether it has expired, and whether its credential is still there. When the keys change,
+//! [`LiveKeys`](crate::keys::LiveKeys) brings an empty one of these.
 
 use std::collections::HashMap;
 
@@ -20,8 +21,8 @@ pub(crate) struct Verified {
     pub(crate) environment: Option<EnvironmentId>,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) scopes: Scopes,
-    /// Seconds since 1970 at which it ends.
-    pub(crate) exp: u64,
+    /// Seconds since 1970 at which it, or its key, ends.
+    pub(crate) until_secs: u64,
 }
 
 /// Looked up by its digest: how long that takes tells nothing about tokens that others have.
@@ -39,7 +40,7 @@ impl VerifiedTokens {
 
     /// What a token says that was verified before and is good for longer than `now_secs`.
     pub(crate) fn get(&self, token: &TokenDigest, now_secs: u64) -> Option<Verified> {
-        self.0.read().get(token).filter(|verified| now_secs < verified.exp).cloned()
+        self.0.read().get(token).filter(|verified| now_secs < verified.until_secs).cloned()
     }
 
     /// Remembers a token that was verified now.

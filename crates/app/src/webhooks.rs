@@ -163,6 +163,7 @@ impl App {
         let active = draft.active;
         let checked = self.check_draft(caller, draft).await?;
         let now = self.clock.now();
+        let _sealing = self.keys.sealing().await;
         let disabled = WebhookState::Disabled {
             at: now,
             why: DisableReason::Operator,
@@ -213,6 +214,7 @@ impl App {
             .event_keys
             .and_then(|keys| faults.check("eventKeys", check_event_keys(&routes, &keys)));
         let headers = change.headers.and_then(|headers| faults.check("headers", check_headers(&headers)));
+        let secret_given = change.secret != SecretChange::Keep;
         let secret = faults.check("secret", self.new_secret(change.secret));
         faults.into_result()?;
         let mut secret = secret.unwrap_or(NewSecret::Keep);
@@ -242,7 +244,9 @@ impl App {
                     .or(generated.take());
             })
             .await?;
-        self.record_change(caller, &before, &saved.webhook).await;
+        let secret_given = secret_given && (before.secrets.current.is_some() || saved.webhook.secrets.current.is_some());
+        self.record_change(caller, &before, &saved.webhook, [secret_given, headers.is_some()])
+            .await;
         Ok(SavedWebhook { saved, generated })
     }
 
@@ -251,7 +255,7 @@ impl App {
         caller.can_write()?;
         let before = self.webhook(caller, id).await?.webhook;
         let saved = self.edit(caller, id, None, |webhook, at| switch(webhook, active, at)).await?;
-        self.record_change(caller, &before, &saved.webhook).await;
+        self.record_change(caller, &before, &saved.webhook, [false, false]).await;
         Ok(saved)
     }
 
@@ -268,15 +272,16 @@ impl App {
         Ok(())
     }
 
-    /// Records what changed of a webhook: names of fields, because a URL or a header may hold a secret too.
-    async fn record_change(&self, caller: &Caller, before: &Webhook, after: &Webhook) {
+    /// Records what changed of a webhook: names of fields, because a URL or a header may hold a secret too. Whether the secret and the headers were
+    /// given is told: how they are sealed changes by itself.
+    async fn record_change(&self, caller: &Caller, before: &Webhook, after: &Webhook, [secret, headers]: [bool; 2]) {
         let fields = [
             ("name", before.name != after.name),
             ("description", before.description != after.description),
             ("url", before.url != after.url),
-            ("secret", before.secrets != after.secrets),
+            ("secret", secret),
             ("eventKeys", before.subscription != after.subscription),
-            ("headers", before.headers != after.headers),
+            ("headers", headers && (before.headers.is_some() || after.headers.is_some())),
         ];
         let changed: Vec<_> = fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
         if !changed.is_empty() {
@@ -306,6 +311,7 @@ impl App {
         mut edit: impl FnMut(&mut Webhook, Timestamp),
     ) -> Result<WebhookWithHealth, Problem> {
         for _ in 0..CHANGES_MAX {
+            let _sealing = self.keys.sealing().await;
             let WebhookWithHealth { mut webhook, .. } = self.webhook(caller, id).await?;
             let unchanged_since = webhook.updated_at;
             if as_of.is_some_and(|as_of| as_of != unchanged_since) {
@@ -316,6 +322,7 @@ impl App {
             }
             let at = self.clock.now().max(unchanged_since + Duration::from_millis(1));
             edit(&mut webhook, at);
+            self.seal_anew(&mut webhook);
             webhook.updated_at = at;
             let replace = self.store.replace_webhook(&webhook, unchanged_since);
             match self.engine.change(caller.environment, replace).await? {

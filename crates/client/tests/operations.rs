@@ -11,9 +11,9 @@ use axum::extract::State;
 use http::{HeaderMap, Method, Response, Uri};
 use serde_json::value::RawValue;
 use tidings_client::{
-    Auth, BatchResult, Change, Client, DeliveryFilter, EnvironmentChange, Error, EventFilter, NewCredential, NewEnvironment, NewEvent,
-    NewEventType, NewTenantToken, NewWebhook, PageRequest, SavedTest, Secret, SecretRotation, SettingsChange, TestRequest, WebhookChange,
-    WebhookFilter,
+    Auth, BatchResult, Change, Client, DeliveryFilter, EnvironmentChange, Error, EventFilter, KeyRotation, NewCredential, NewEnvironment,
+    NewEvent, NewEventType, NewTenantToken, NewWebhook, PageRequest, SavedTest, Secret, SecretRotation, SettingsChange, TestRequest,
+    WebhookChange, WebhookFilter,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -189,6 +189,21 @@ async fn environments_and_credentials_are_asked_for_as_the_api_says() {
         (answer.expires_in, line.as_str()),
         (60, r#"POST /v1/tenants/acme/tokens {"ttlSeconds":60}"#)
     );
+}
+
+#[tokio::test]
+async fn keys_are_listed_and_changed() {
+    let stub = Stub::start().await;
+    let keys = r#"{"given":false,"masterKeys":[{"id":"0a1b2c3d","state":"current","since":"t","sealed":4}],
+        "tokenKeys":[{"id":"k","madeAt":"t","endsAt":null}]}"#;
+    let (answer, line) = asks!(stub, keys, client.keys());
+    assert_eq!(line, "GET /v1/keys");
+    assert_eq!((answer.master_keys[0].sealed, answer.token_keys[0].ends_at.as_deref()), (4, None));
+    let revoke_tokens = true;
+    let (_, line) = asks!(stub, keys, client.rotate_master_key(KeyRotation { revoke_tokens }));
+    assert_eq!(line, r#"POST /v1/keys/master/rotate {"revokeTokens":true}"#);
+    let (_, line) = asks!(stub, keys, client.rotate_token_key(KeyRotation::default()));
+    assert_eq!(line, r#"POST /v1/keys/tokens/rotate {"revokeTokens":false}"#);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidings_model::webhook::carries_credential;
 use tidings_model::{
-    Attempt, EndpointUrl, EnvironmentId, Exchange, FailureKind, Jitter, OutboundRequest, RetryPolicy, Timestamp, Transport, decide,
+    Attempt, EndpointUrl, EnvironmentId, Exchange, FailureKind, Jitter, OutboundRequest, Reply, RetryPolicy, Timestamp, Transport, decide,
 };
 use tidings_runtime::{Clock, Entropy};
 use tidings_signing::{SignInput, Signer};
@@ -18,6 +18,9 @@ pub const USER_AGENT: &str = concat!("Tidings/", env!("CARGO_PKG_VERSION"));
 
 /// Stands in the log for the value of a custom header that looks like a credential.
 pub const MASKED: &str = "(not shown)";
+
+/// Shortest credential that is looked for in a reply, in bytes: a shorter one would be found in words.
+const ECHO_BYTES_MIN: usize = 8;
 
 /// A body on its way to a URL, to be signed and sent once.
 #[derive(Debug)]
@@ -55,7 +58,42 @@ fn headers(shot: &Shot<'_>) -> Vec<(String, String)> {
     headers
 }
 
-/// Signs and sends one body. Gives back the headers as sent, with credentials masked, and what the world did.
+/// Masks in a reply what the receiver repeats of the credentials that it was sent: more people see the log than may see those.
+fn mask_echoes(reply: &mut Reply, own: &[(String, String)]) {
+    let credentials = own
+        .iter()
+        .filter(|(name, value)| carries_credential(name) && value.len() >= ECHO_BYTES_MIN);
+    for (_, credential) in credentials {
+        for (_, value) in &mut reply.headers {
+            if value.contains(credential.as_str()) {
+                *value = value.replace(credential.as_str(), MASKED);
+            }
+        }
+        if let Some(masked) = masked(&reply.body, credential.as_bytes()) {
+            reply.body = masked.into();
+        }
+    }
+}
+
+/// Bytes with the mask in every place of a credential; `None` when it is nowhere in them.
+fn masked(bytes: &[u8], credential: &[u8]) -> Option<Vec<u8>> {
+    let find = |bytes: &[u8]| bytes.windows(credential.len()).position(|part| part == credential);
+    let (mut rest, mut at) = (bytes, find(bytes)?);
+    let mut masked = Vec::with_capacity(bytes.len());
+    loop {
+        masked.extend_from_slice(&rest[..at]);
+        masked.extend_from_slice(MASKED.as_bytes());
+        rest = &rest[at + credential.len()..];
+        match find(rest) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    masked.extend_from_slice(rest);
+    Some(masked)
+}
+
+/// Signs and sends one body. Gives back the headers as sent and the reply as it came, with credentials masked, and what the world did.
 pub async fn fire(transport: &dyn Transport, shot: Shot<'_>) -> (Vec<(String, String)>, Exchange) {
     let own = shot.headers;
     let request = OutboundRequest {
@@ -65,7 +103,10 @@ pub async fn fire(transport: &dyn Transport, shot: Shot<'_>) -> (Vec<(String, St
         body: shot.body,
         timeout: shot.timeout,
     };
-    let exchange = transport.send(&request).await;
+    let mut exchange = transport.send(&request).await;
+    if let Some(reply) = &mut exchange.reply {
+        mask_echoes(reply, own);
+    }
     let mut sent = request.headers;
     for (name, value) in &mut sent {
         if own.iter().any(|(custom, _)| custom == name) && carries_credential(name) {
@@ -128,4 +169,40 @@ pub async fn attempt(
         },
         ended_at,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echoed(body: &str, own: &[(&str, &str)]) -> Reply {
+        let mut reply = Reply {
+            status: 200,
+            headers: vec![("x-echo".to_owned(), format!("you said {body}"))],
+            body: body.to_owned().into(),
+            body_truncated: false,
+        };
+        let own: Vec<_> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        mask_echoes(&mut reply, &own);
+        reply
+    }
+
+    #[test]
+    fn what_a_receiver_repeats_of_a_credential_is_masked_and_the_rest_is_kept() {
+        let own = [
+            ("x-api-key", "correct-horse"),
+            ("x-region", "north-by-northwest"),
+            ("authorization", "short"),
+        ];
+        let reply = echoed("<correct-horse> in north-by-northwest, correct-horsecorrect-horse, short", &own);
+        let masked = "<(not shown)> in north-by-northwest, (not shown)(not shown), short";
+        assert_eq!(reply.body, masked);
+        assert_eq!(reply.headers[0].1, format!("you said {masked}"));
+        assert_eq!(echoed("thanks", &own).body, "thanks");
+        assert_eq!(
+            echoed("not shown", &[("x-api-key", "not shown")]).body,
+            MASKED,
+            "also when the mask holds it"
+        );
+    }
 }

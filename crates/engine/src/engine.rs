@@ -71,7 +71,7 @@ impl Engine {
     /// # Errors
     /// When the store was sealed with another master key, or does not answer.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
-        check_master_key(&*parts.store, &parts.vault).await?;
+        check_master_key(&*parts.store, &parts.vault, parts.clock.now()).await?;
         let first_token = i64::from_le_bytes(parts.entropy.bytes16()[..8].try_into().expect("eight of sixteen bytes")) >> 1;
         let engine = Arc::new(Self {
             directory: Directory::new(Arc::clone(&parts.store), parts.vault),

@@ -1,9 +1,10 @@
 //! Webhook secrets and custom headers between their readable and their stored form.
 
-use tidings_model::{EnvironmentId, SealedSecret};
+use tidings_model::{EnvironmentId, SealedSecret, Timestamp};
 use tidings_runtime::Entropy;
-use tidings_signing::{KeyId, Secret, Vault};
-use tidings_store::{Store, StoreError};
+use tidings_signing::{KeyId, OpenError, Secret, Vault};
+use tidings_store::{Reseal, SealedPlace, SealedWebhook, ServerKey, ServerKeyPurpose, Store, StoreError};
+use zeroize::Zeroizing;
 
 /// A sealed value cannot be read with the keys at hand.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +36,14 @@ pub enum StartError {
 }
 
 /// Makes sure that what is stored can be opened, before anything that cannot be is taken for a failure of its receiver.
-pub(crate) async fn check_master_key(store: &dyn Store, vault: &Vault) -> Result<(), StartError> {
+///
+/// # Errors
+/// When the vault does not open what the master key sealed that the store keeps; else the id of that key.
+pub async fn check_master_key(store: &dyn Store, vault: &Vault, at: Timestamp) -> Result<KeyId, StartError> {
     let given = vault.current();
-    let kept = KeyId::from_bytes(store.keep_master_key(given.bytes()).await?);
+    let kept = KeyId::from_bytes(store.keep_master_key(given.bytes(), at).await?);
     if vault.opens(kept) {
-        Ok(())
+        Ok(kept)
     } else {
         Err(StartError::WrongMasterKey { kept, given })
     }
@@ -48,6 +52,76 @@ pub(crate) async fn check_master_key(store: &dyn Store, vault: &Vault) -> Result
 /// What a sealed value is bound to: it opens only in the environment, and for the purpose, that it was sealed for.
 fn context(environment: EnvironmentId, purpose: &[u8]) -> Vec<u8> {
     [environment.as_uuid().as_bytes(), purpose].concat()
+}
+
+/// Seals with the vault's current key what another key sealed of a webhook. What cannot be opened is told instead: it stays as it is.
+pub fn reseal_webhook(vault: &Vault, entropy: &dyn Entropy, webhook: &SealedWebhook) -> (Vec<Reseal>, Option<OpenError>) {
+    let SealedWebhook {
+        environment,
+        id,
+        secrets,
+        headers,
+    } = webhook;
+    let rotating_out = secrets.rotating_out.as_ref().map(|(sealed, _)| sealed);
+    let values = [
+        (SealedPlace::Secret(*id), SECRET, secrets.current.as_ref()),
+        (SealedPlace::RotatingOut(*id), SECRET, rotating_out),
+        (SealedPlace::Headers(*id), HEADERS, headers.as_ref()),
+    ];
+    let (mut anew, mut closed) = (Vec::new(), None);
+    for (place, purpose, sealed) in values {
+        match sealed.map(|sealed| reseal(vault, entropy, sealed, &context(*environment, purpose))) {
+            Some(Ok(Some((from, to)))) => anew.push(Reseal { place, from, to }),
+            Some(Err(error)) => closed = Some(error),
+            Some(Ok(None)) | None => {}
+        }
+    }
+    (anew, closed)
+}
+
+/// The value and the same sealed with the current key; `None` when that sealed it already.
+fn reseal(
+    vault: &Vault,
+    entropy: &dyn Entropy,
+    sealed: &SealedSecret,
+    context: &[u8],
+) -> Result<Option<(SealedSecret, SealedSecret)>, OpenError> {
+    if vault.is_current(&sealed.0) {
+        return Ok(None);
+    }
+    let plaintext = vault.open(&sealed.0, context)?;
+    Ok(Some((sealed.clone(), seal(vault, entropy, &plaintext, context))))
+}
+
+/// Seals a key of the server's own.
+pub fn seal_server_key(vault: &Vault, entropy: &dyn Entropy, purpose: ServerKeyPurpose, key: &[u8; 32]) -> SealedSecret {
+    seal(vault, entropy, key, server_key_context(purpose))
+}
+
+/// Opens a key of the server's own.
+pub fn open_server_key(vault: &Vault, key: &ServerKey) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+    let plaintext = vault
+        .open(&key.sealed.0, server_key_context(key.purpose))
+        .map_err(|error| UnsealError::Closed(error.to_string()))?;
+    plaintext
+        .as_slice()
+        .try_into()
+        .map(Zeroizing::new)
+        .map_err(|_| UnsealError::Unexpected)
+}
+
+/// Seals a key of the server's own with the vault's current key; `None` when that sealed it already.
+pub fn reseal_server_key(vault: &Vault, entropy: &dyn Entropy, key: &ServerKey) -> Result<Option<Reseal>, OpenError> {
+    let place = SealedPlace::ServerKey(key.number);
+    let anew = reseal(vault, entropy, &key.sealed, server_key_context(key.purpose))?;
+    Ok(anew.map(|(from, to)| Reseal { place, from, to }))
+}
+
+const fn server_key_context(purpose: ServerKeyPurpose) -> &'static [u8] {
+    match purpose {
+        ServerKeyPurpose::AccessTokens => b"server key: access tokens",
+        ServerKeyPurpose::ClientSecrets => b"server key: client secrets",
+    }
 }
 
 const SECRET: &[u8] = b"webhook secret";

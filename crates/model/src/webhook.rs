@@ -11,6 +11,13 @@ use crate::{EnvironmentId, Subscription, TenantId, Timestamp, WebhookId};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SealedSecret(pub Vec<u8>);
 
+impl SealedSecret {
+    /// The id of the key that sealed it. An envelope begins with its version (one byte) and that id; `None` for what is too short to be one.
+    pub fn key_id(&self) -> Option<[u8; 4]> {
+        self.0.get(1..5)?.try_into().ok()
+    }
+}
+
 impl fmt::Debug for SealedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealedSecret({} bytes)", self.0.len())

@@ -22,5 +22,5 @@ pub use credential_hash::{CredentialHash, CredentialHasher};
 pub use master_key::{KeyId, MasterKey, MasterKeyError};
 pub use secret::{Secret, SecretError};
 pub use signer::{SignInput, SignedHeaders, Signer};
-pub use token::{MintError, TokenError, TokenKeys};
+pub use token::{MintError, TokenError, TokenKeys, Verified};
 pub use vault::{OpenError, Vault};

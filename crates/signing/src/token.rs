@@ -11,11 +11,26 @@ use serde_json::value::RawValue;
 /// Bytes of a key's hash that make its name.
 const KID_BYTES: usize = 8;
 
-/// Mints with the current key, and accepts what any of its keys minted.
+/// Longest token that is looked at, in bytes: several times what the longest genuine one has.
+const TOKEN_BYTES_MAX: usize = 8_192;
+
+/// How far the clock may have been set back since a token was made.
+const CLOCK_SLACK_SECS: u64 = 60;
+
+/// Mints with the current key, and accepts what any of its keys minted, an older one's only for a while.
 #[derive(Debug)]
 pub struct TokenKeys {
     current: TokenKey,
-    older: Vec<TokenKey>,
+    older: Vec<(TokenKey, u64)>,
+}
+
+/// The claims of a genuine token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<C> {
+    /// What it says.
+    pub claims: C,
+    /// The Unix second from which on it is refused: when it expires, or its key does.
+    pub until_secs: u64,
 }
 
 /// Why a token is refused.
@@ -36,6 +51,12 @@ pub enum TokenError {
     /// Meant for something else.
     #[error("the token was issued for another use")]
     Audience,
+    /// Its time is still to come.
+    #[error("the token is valid from {from} (Unix seconds) on, which is still to come; compare the clocks")]
+    NotYet {
+        /// The claim `nbf` or `iat`.
+        from: u64,
+    },
     /// Its time is over.
     #[error("the token expired at {exp} (Unix seconds); ask for a new one")]
     Expired {
@@ -59,18 +80,18 @@ struct TokenKey {
     decoding: DecodingKey,
 }
 
-/// The claim that this room checks by itself, because the library would ask the operating system for the time.
+/// The claims that this room checks by itself, because the library would ask the operating system for the time.
 #[derive(Deserialize)]
-struct Expiry {
+struct Times {
     exp: u64,
+    iat: Option<u64>,
+    nbf: Option<u64>,
 }
 
 impl TokenKey {
     fn new(key: &[u8; 32]) -> Self {
-        // A keyed hash of a constant names the key and tells nothing about it.
-        let name = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"token key id");
         let mut header = Header::new(Algorithm::HS256);
-        header.kid = Some(HEXLOWER.encode(&name.as_ref()[..KID_BYTES]));
+        header.kid = Some(TokenKeys::name_of(key));
         Self {
             header,
             encoding: EncodingKey::from_secret(key),
@@ -80,12 +101,19 @@ impl TokenKey {
 }
 
 impl TokenKeys {
-    /// Keys of 32 random or derived bytes: the one that mints, and those that are still accepted.
-    pub fn new(current: &[u8; 32], older: &[[u8; 32]]) -> Self {
+    /// Keys of 32 random or derived bytes: the one that mints, and those that are still accepted, each until that Unix second.
+    pub fn new(current: &[u8; 32], older: &[([u8; 32], u64)]) -> Self {
         Self {
             current: TokenKey::new(current),
-            older: older.iter().map(TokenKey::new).collect(),
+            older: older.iter().map(|(key, until_secs)| (TokenKey::new(key), *until_secs)).collect(),
         }
+    }
+
+    /// The name by which tokens of a key tell which one made them. It tells nothing about the key.
+    pub fn name_of(key: &[u8; 32]) -> String {
+        // A keyed hash of a constant.
+        let name = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"token key id");
+        HEXLOWER.encode(&name.as_ref()[..KID_BYTES])
     }
 
     /// Makes a token. `claims` must hold `exp` (Unix seconds, a whole number) and `aud`, or [`Self::verify`] refuses it.
@@ -100,12 +128,15 @@ impl TokenKeys {
     ///
     /// # Errors
     /// When the token is anything else; nothing in a token is believed before its signature was checked.
-    pub fn verify<C: DeserializeOwned>(&self, token: &str, audience: &str, now_secs: u64) -> Result<C, TokenError> {
+    pub fn verify<C: DeserializeOwned>(&self, token: &str, audience: &str, now_secs: u64) -> Result<Verified<C>, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Malformed(format!("longer than {TOKEN_BYTES_MAX} bytes")));
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|error| refused(&error))?;
         if header.alg != Algorithm::HS256 {
             return Err(TokenError::Algorithm);
         }
-        let key = self.key(header.kid.as_deref())?;
+        let (key, key_until) = self.key(header.kid.as_deref(), now_secs)?;
 
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[audience]);
@@ -115,17 +146,27 @@ impl TokenKeys {
             .map_err(|error| refused(&error))?
             .claims;
 
-        let Expiry { exp } = serde_json::from_str(claims.get()).map_err(TokenError::Claims)?;
+        let Times { exp, iat, nbf } = serde_json::from_str(claims.get()).map_err(TokenError::Claims)?;
         if now_secs >= exp {
             return Err(TokenError::Expired { exp });
         }
-        serde_json::from_str(claims.get()).map_err(TokenError::Claims)
+        if let Some(from) = iat.max(nbf)
+            && from > now_secs.saturating_add(CLOCK_SLACK_SECS)
+        {
+            return Err(TokenError::NotYet { from });
+        }
+        Ok(Verified {
+            claims: serde_json::from_str(claims.get()).map_err(TokenError::Claims)?,
+            until_secs: exp.min(key_until),
+        })
     }
 
-    fn key(&self, kid: Option<&str>) -> Result<&TokenKey, TokenError> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|key| kid.is_some() && key.header.kid.as_deref() == kid)
+    /// The key of that name, and until when it is accepted.
+    fn key(&self, kid: Option<&str>, now_secs: u64) -> Result<(&TokenKey, u64), TokenError> {
+        let older = self.older.iter().map(|(key, until)| (key, *until));
+        std::iter::once((&self.current, u64::MAX))
+            .chain(older)
+            .find(|(key, until)| kid.is_some() && key.header.kid.as_deref() == kid && now_secs < *until)
             .ok_or(TokenError::UnknownKey)
     }
 }

@@ -4,7 +4,9 @@
 //! (say, the webhook's id) is authenticated with it: an envelope moved to another row does not open.
 
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
@@ -17,9 +19,12 @@ const VERSION: u8 = 1;
 const PURPOSE: &str = "vault";
 
 /// Seals with the current master key, opens with any that it was given.
-pub struct Vault {
-    current: SealingKey,
-    older: Vec<SealingKey>,
+pub struct Vault(ArcSwap<SealingKeys>);
+
+/// The keys of a moment: the one that seals first.
+struct SealingKeys {
+    current: Arc<SealingKey>,
+    older: Vec<Arc<SealingKey>>,
 }
 
 /// Why an envelope did not open.
@@ -61,10 +66,21 @@ impl SealingKey {
 impl Vault {
     /// A vault that seals with `current`, and still opens what one of `older` sealed.
     pub fn new(current: &MasterKey, older: &[MasterKey]) -> Self {
-        Self {
-            current: SealingKey::new(current),
-            older: older.iter().map(SealingKey::new).collect(),
-        }
+        Self(ArcSwap::from_pointee(SealingKeys {
+            current: Arc::new(SealingKey::new(current)),
+            older: older.iter().map(SealingKey::new).map(Arc::new).collect(),
+        }))
+    }
+
+    /// Seals with `next` from now on, and still opens what was sealed before.
+    ///
+    /// Whoever sealed something in this moment may still write it under the key before: the store is asked what is left under that one.
+    pub fn change_to(&self, next: &MasterKey) {
+        let next = Arc::new(SealingKey::new(next));
+        self.0.rcu(|keys| SealingKeys {
+            older: keys.all().filter(|key| key.id != next.id).cloned().collect(),
+            current: Arc::clone(&next),
+        });
     }
 
     /// Seals `plaintext` for the place that `context` names.
@@ -72,7 +88,8 @@ impl Vault {
     /// `nonce` must be 12 random bytes, fresh for every call: the same nonce twice under one key breaks AES-GCM.
     /// Random ones are safe for some four thousand million seals under one master key.
     pub fn seal(&self, plaintext: &[u8], nonce: [u8; NONCE_LEN], context: &[u8]) -> Vec<u8> {
-        let SealingKey { id, key } = &self.current;
+        let keys = self.0.load();
+        let SealingKey { id, key } = &*keys.current;
         let mut sealed = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(plaintext);
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
@@ -92,9 +109,9 @@ impl Vault {
         let (&id, rest) = rest.split_first_chunk().ok_or(OpenError::Damaged)?;
         let (&nonce, sealed) = rest.split_first_chunk().ok_or(OpenError::Damaged)?;
         let key = self.key(KeyId(id))?;
-
         let mut buffer = Zeroizing::new(sealed.to_vec());
         let length = key
+            .key
             .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut buffer)
             .map_err(|_| OpenError::Damaged)?
             .len();
@@ -103,8 +120,8 @@ impl Vault {
     }
 
     /// The key that it seals with.
-    pub const fn current(&self) -> KeyId {
-        self.current.id
+    pub fn current(&self) -> KeyId {
+        self.0.load().current.id
     }
 
     /// Whether it opens what that key sealed.
@@ -117,20 +134,24 @@ impl Vault {
     pub fn is_current(&self, envelope: &[u8]) -> bool {
         envelope
             .strip_prefix(&[VERSION])
-            .is_some_and(|rest| rest.starts_with(&self.current.id.0))
+            .is_some_and(|rest| rest.starts_with(&self.current().0))
     }
 
-    fn key(&self, id: KeyId) -> Result<&LessSafeKey, OpenError> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|candidate| candidate.id == id)
-            .map(|found| &found.key)
-            .ok_or(OpenError::UnknownKey { id })
+    fn key(&self, id: KeyId) -> Result<Arc<SealingKey>, OpenError> {
+        let keys = self.0.load();
+        let found = keys.all().find(|candidate| candidate.id == id).cloned();
+        found.ok_or(OpenError::UnknownKey { id })
+    }
+}
+
+impl SealingKeys {
+    fn all(&self) -> impl Iterator<Item = &Arc<SealingKey>> {
+        std::iter::once(&self.current).chain(&self.older)
     }
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("current", &self.current.id).finish_non_exhaustive()
+        f.debug_struct("Vault").field("current", &self.current()).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use axum::http::Request;
 use data_encoding::BASE64;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tidings_app::keys::MasterKeys;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::{App, AppParts};
 use tidings_engine::lanes::IN_FLIGHT_MAX;
@@ -134,7 +135,7 @@ impl Node {
             store: self.store.clone(),
             engine: engine.await.context("the engine did not start")?,
             vault,
-            master_key,
+            master_keys: MasterKeys::given(master_key),
             clock: Arc::new(self.clock.clone()),
             entropy: chance,
             tasks: tasks.clone(),

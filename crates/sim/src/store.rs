@@ -13,9 +13,9 @@ use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
     Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MemStore, NameTaken, NewEvent, Page, Person, PersonChange, Pruned,
-    ReplaceWebhookError, ResendError, Routing, RoutingChanges, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats,
-    WebhookFilter, WebhookWithHealth,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewServerKey, Page, Person,
+    PersonChange, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId,
+    Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::dice::Dice;
@@ -213,7 +213,14 @@ macro_rules! faulty {
 }
 
 faulty! {
-    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError>;
+    async fn keep_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<MasterKeyId, StoreError>;
+    async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError>;
+    async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError>;
+    async fn master_keys(&self) -> Result<Vec<MasterKeyUse>, StoreError>;
+    async fn sealed_webhooks(&self, but: MasterKeyId, after: Option<WebhookId>, limit: usize) -> Result<Vec<SealedWebhook>, StoreError>;
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError>;
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError>;
+    async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError>;
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError>;
     async fn environments(&self) -> Result<Vec<Environment>, StoreError>;
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Result<Result<Option<Environment>, NameTaken>, StoreError>;

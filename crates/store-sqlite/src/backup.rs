@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tidings_store::MasterKeyId;
 
 use crate::folder::{self, DATABASE, OpenError};
-use crate::{connection, migrations, upkeep};
+use crate::{connection, keys, migrations};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP_PAGES: i32 = 1_024;
@@ -148,7 +148,7 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     let master_key_id = match schema {
         ..MASTER_KEY_SINCE => None,
         _ => source
-            .query_row(upkeep::KEPT_MASTER_KEY, [], |row| row.get(0))
+            .query_row(keys::KEPT_MASTER_KEY, [], |row| row.get(0))
             .optional()
             .map_err(failed)?,
     };

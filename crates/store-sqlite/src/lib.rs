@@ -24,6 +24,7 @@ mod folder;
 mod fresh;
 mod health;
 mod history;
+mod keys;
 mod lease;
 mod migrations;
 mod people;

@@ -48,6 +48,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "parts",
         sql: include_str!("../migrations/0006_parts.sql"),
     },
+    Migration {
+        name: "keys",
+        sql: include_str!("../migrations/0007_keys.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

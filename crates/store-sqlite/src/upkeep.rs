@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_model::{DeliveryId, EnvironmentId, EventId, Timestamp, WebhookId};
-use tidings_store::{EventIdSequence, MasterKeyId, Pruned, StoreStats};
+use tidings_store::{EventIdSequence, Pruned, StoreStats};
 
 use crate::assemble::{self, EventHead};
 use crate::blocks::Entry;
@@ -17,11 +17,6 @@ use crate::{blocks, environments, events};
 
 /// A delivery that could have been leased for so long is overdue.
 const OVERDUE_MS: i64 = 10_000;
-
-/// Asks which master key is remembered; no row when none is.
-pub(crate) const KEPT_MASTER_KEY: &str = "
-    -- upkeep::KEPT_MASTER_KEY
-    SELECT id FROM master_key";
 
 /// Goes on with the numbering of events where it stopped.
 pub(crate) fn event_ids(connection: &Connection) -> rusqlite::Result<EventIdSequence> {
@@ -35,18 +30,6 @@ pub(crate) fn event_ids(connection: &Connection) -> rusqlite::Result<EventIdSequ
         .optional()?
         .flatten();
     Ok(EventIdSequence::after(newest.and_then(EventId::from_raw)))
-}
-
-/// Remembers the master key, once.
-pub(crate) fn keep_master_key(tx: &mut WriteTx<'_>, id: MasterKeyId) -> Outcome<MasterKeyId> {
-    tx.connection
-        .prepare_cached(
-            "-- upkeep::keep_master_key: the first stays
-             INSERT INTO master_key (only, id) VALUES (0, ?1) ON CONFLICT (only) DO NOTHING",
-        )?
-        .execute([id])?;
-    let kept = tx.connection.query_row(KEPT_MASTER_KEY, [], |row| row.get(0))?;
-    Ok(kept)
 }
 
 /// Removes old events of an environment that have nothing pending, oldest first.

@@ -10,20 +10,51 @@ use tidings_model::{
 use tidings_store::{
     Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange, Pruned, ReplaceWebhookError,
-    ResendError, Routing, RoutingChanges, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter,
-    WebhookWithHealth,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Pruned,
+    ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement,
+    Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
-use crate::{append, credentials, deliveries, environments, event_types, events, history, lease, people, settle, upkeep, webhooks};
+use crate::{append, credentials, deliveries, environments, event_types, events, history, keys, lease, people, settle, upkeep, webhooks};
 
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError> {
-        self.writer.run(move |tx| upkeep::keep_master_key(tx, id)).await
+    async fn keep_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<MasterKeyId, StoreError> {
+        self.writer.run(move |tx| keys::keep(tx, id, at)).await
+    }
+
+    async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError> {
+        self.writer.run(move |tx| keys::change(tx, id, at)).await
+    }
+
+    async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError> {
+        self.writer.run(move |tx| keys::retire(tx, id)).await
+    }
+
+    async fn master_keys(&self) -> Result<Vec<MasterKeyUse>, StoreError> {
+        self.readers.run(keys::all).await
+    }
+
+    async fn sealed_webhooks(&self, but: MasterKeyId, after: Option<WebhookId>, limit: usize) -> Result<Vec<SealedWebhook>, StoreError> {
+        self.readers
+            .run(move |connection| keys::sealed_webhooks(connection, but, after, limit))
+            .await
+    }
+
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError> {
+        self.writer.run(move |tx| keys::reseal(tx, &values)).await
+    }
+
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError> {
+        self.readers.run(keys::own).await
+    }
+
+    async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.writer.run(move |tx| keys::change_own(tx, &key)).await
     }
 
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {

@@ -11,6 +11,7 @@ pub mod conformance;
 mod delivery;
 mod error;
 mod event_id;
+mod keys;
 mod log;
 mod memory;
 mod people;
@@ -27,6 +28,7 @@ pub use delivery::{
 };
 pub use error::StoreError;
 pub use event_id::EventIdSequence;
+pub use keys::{MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey, ServerKeyPurpose};
 pub use log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
 pub use memory::MemStore;
 pub use people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, PersonRole, Session, SessionId};

@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
+use crate::keys::{MasterKeyUse, NewServerKey, Reseal, SealedWebhook, ServerKey};
 use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
 use crate::people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, Session, SessionId};
 
@@ -26,8 +27,24 @@ type Answer<T, E> = Result<Result<T, E>, StoreError>;
 pub trait Store: Send + Sync {
     // The installation.
 
-    /// Keeps the id of the master key that secrets are sealed with, unless one is kept already, and gives the one that is kept.
-    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError>;
+    /// Keeps the id of the master key that secrets are sealed with since `at`, unless one is kept already, and gives the one that is kept.
+    async fn keep_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<MasterKeyId, StoreError>;
+    /// Keeps another master key, with which everything is sealed from `at` on; the one before is retiring. False: it is the one already, or none is
+    /// kept.
+    async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError>;
+    /// Notes of a retiring master key that it sealed nothing that is left. False: something is left, or the key is not retiring.
+    async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError>;
+    /// The master keys that were ever kept: the current one, then the others, the latest first.
+    async fn master_keys(&self) -> Result<Vec<MasterKeyUse>, StoreError>;
+    /// At most `limit` webhooks, by id from `after` on, that keep something which another master key than `but` sealed.
+    async fn sealed_webhooks(&self, but: MasterKeyId, after: Option<WebhookId>, limit: usize) -> Result<Vec<SealedWebhook>, StoreError>;
+    /// Puts values that were sealed anew where they were found, each only if what was found is still there, and says how many. What is sealed did not
+    /// change, so nothing else does: neither the routing version nor `updated_at`.
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError>;
+    /// The server's own keys, by number.
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError>;
+    /// Puts a key of the server's own in the place of the one in use. False: another one is in use than it replaces, and nothing was changed.
+    async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError>;
 
     // Environments.
 

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use data_encoding::BASE64;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidings_runtime::{SystemClock, TimedOut, within};
@@ -38,6 +40,8 @@ pub struct TestServer {
     client: TestClient,
     /// Reads what the process says, or it would stand still when the pipe is full.
     listening: JoinSet<()>,
+    /// What it has said.
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 /// Asks a server under test, with the test credential unless it was given another.
@@ -54,6 +58,17 @@ impl std::ops::Deref for TestServer {
     fn deref(&self) -> &TestClient {
         &self.client
     }
+}
+
+/// What a server answered, as it came.
+#[derive(Clone, Debug)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub text: String,
 }
 
 /// What a server answered.
@@ -91,6 +106,7 @@ impl TestServer {
                 authorization: format!("Basic {}", BASE64.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}").as_bytes())),
             },
             listening: JoinSet::new(),
+            said: Arc::default(),
         };
         server.restart().await;
         server
@@ -121,20 +137,23 @@ impl TestServer {
         let mut lines = BufReader::new(process.stderr.take().expect("it was piped")).lines();
         let clock = SystemClock::new();
         let url = within(&clock, PATIENCE, async {
-            let mut said = Vec::new();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Ok(text) = std::fs::read(&announcement)
                     && let Ok(announced) = serde_json::from_slice::<Value>(&text)
                 {
                     return announced["url"].as_str().expect("the announcement has a url").to_owned();
                 }
-                said.push(line);
+                self.said.lock().push(line);
             }
-            panic!("the server ended before it listened:\n{}", said.join("\n"));
+            panic!("the server ended before it listened:\n{}", self.said.lock().join("\n"));
         });
         self.client.url = url.await.expect("the server listens within a minute");
-        self.listening
-            .spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let said = Arc::clone(&self.said);
+        self.listening.spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                said.lock().push(line);
+            }
+        });
         self.process = Some(process);
     }
 
@@ -169,6 +188,11 @@ impl TestServer {
     pub fn process(&self) -> Process {
         let running = self.process.as_ref().and_then(Child::id);
         Process::new(running.expect("it runs"))
+    }
+
+    /// The lines that it has said, over all starts: its log as JSON, and what it shows once.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().clone()
     }
 
     /// The data folder.
@@ -235,6 +259,30 @@ impl TestClient {
             Ok(json) => json,
             Err(TimedOut) => panic!("{path} did not become as wanted: {}", self.get(path).await.json),
         }
+    }
+
+    /// GET with the credential, answered as it came.
+    pub async fn get_raw(&self, path: &str) -> RawAnswer {
+        let answer = self.send(Method::GET, path, &[("authorization", &self.authorization)], "").await;
+        answer.expect("the server answers")
+    }
+
+    /// A request with these headers and no others; `None` when the server did not answer.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Option<RawAnswer> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .expect("tests ask for valid paths");
+        let (head, body) = self.http.request(request).await.ok()?.into_parts();
+        let bytes = body.collect().await.ok()?.to_bytes();
+        Some(RawAnswer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
     }
 
     /// Any request with the credential; `None` when the server did not answer, as when it was killed.

@@ -12,6 +12,7 @@ use crate::commands::doctor::Doctor;
 use crate::commands::environments::Environments;
 use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
+use crate::commands::keys::Keys;
 use crate::commands::people::People;
 use crate::commands::test::Test;
 use crate::commands::webhooks::Webhooks;
@@ -72,6 +73,8 @@ Examples:
     Environments(Environments),
     /// Credentials of an environment: client ids and secrets.
     Credentials(Credentials),
+    /// Keys: which there are, and new ones in the place of old ones.
+    Keys(Keys),
     /// People: a link for the first owner, or for somebody who forgot their password.
     People(People),
     /// Webhooks: URLs and the events that they are subscribed to.

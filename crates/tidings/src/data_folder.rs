@@ -1,6 +1,6 @@
 //! The data folder beside its database: the folder itself, the master key, and the note that says where the running server is.
 //!
-//! Owns: making the folder, creating and reading `master.key`, who may read it, `server.json`.
+//! Owns: making the folder, creating, reading and changing `master.key`, who may read it, `server.json`.
 //!
 //! Never knows: what is in the database, or what the key is used for.
 
@@ -8,17 +8,21 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use tidings_app::keys::{GivenKey, KeeperError, KeyKeeper, MasterKeys};
 use tidings_runtime::{Entropy, SystemEntropy};
 use tidings_signing::{MasterKey, MasterKeyError};
 use tidings_store_sqlite::is_in_use;
 
-use crate::config::ServeConfig;
+use crate::config::{AskConfig, ServeConfig};
 
 /// The master key, as text, for the owner of the folder alone.
 pub(crate) const KEY_FILE: &str = "master.key";
+/// The next master key, while secrets are sealed anew with it: then it takes the name of the other.
+const NEXT_KEY_FILE: &str = "master.key.next";
 /// Where the running server is.
 const SERVER_FILE: &str = "server.json";
 /// The store's database; only whether it is there is asked here.
@@ -75,13 +79,18 @@ pub(crate) enum DataFolderError {
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
-    master_key: MasterKey,
+    master_keys: MasterKeys,
 }
 
 impl DataFolder {
     /// Makes the folder when it is not there, and finds its master key: the configured one, else the one in the folder, else a new one.
     pub(crate) fn open(config: &ServeConfig) -> Result<Self, DataFolderError> {
-        let folder = Self::prepare(&config.data, config.master_key.as_ref(), &SystemEntropy)?;
+        let folder = Self::prepare(
+            &config.data,
+            config.master_key.as_ref(),
+            config.old_master_key.as_ref(),
+            &SystemEntropy,
+        )?;
         // Before the store is locked: a note that a killed server left must not look like that of this one.
         if !is_in_use(folder.path()) {
             folder.withdraw();
@@ -89,19 +98,38 @@ impl DataFolder {
         Ok(folder)
     }
 
-    fn prepare(path: &Path, given: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+    /// A folder that is there, for a command that works on it without a server.
+    pub(crate) fn of_command(config: &AskConfig, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+        Self::prepare(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref(), entropy)
+    }
+
+    fn prepare(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
         let unusable = |source| unusable(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-        let master_key = match (given, read_key(path)?) {
+        let own = match (given, read_key(path)?) {
             (None, None) => create_key(path, entropy)?,
             (None, Some(key)) => key,
             (Some(given), None) => given.clone(),
-            (Some(given), Some(own)) if given.expose() == own.expose() => own,
+            (Some(given), Some(own)) if given.id() == own.id() => own,
             (Some(_), Some(_)) => return Err(DataFolderError::KeysDiffer { path: path.join(KEY_FILE) }),
+        };
+        // A crash may have left the next one: the change goes on with it.
+        let (current, before) = match (given, read_next_key(path)?) {
+            (None, Some(next)) => (next, Some(own)),
+            (_, next) => (own, next),
+        };
+        let older = before.into_iter().chain(old.cloned()).filter(|key| key.id() != current.id());
+        let keeper: Arc<dyn KeyKeeper> = match given {
+            None => Arc::new(FolderKeys(path.to_owned())),
+            Some(_) => Arc::new(GivenKey),
         };
         Ok(Self {
             path: path.to_owned(),
-            master_key,
+            master_keys: MasterKeys {
+                older: older.collect(),
+                current,
+                keeper,
+            },
         })
     }
 
@@ -110,9 +138,9 @@ impl DataFolder {
         &self.path
     }
 
-    /// The key that its secrets depend on.
-    pub(crate) const fn master_key(&self) -> &MasterKey {
-        &self.master_key
+    /// The keys that its secrets depend on.
+    pub(crate) const fn master_keys(&self) -> &MasterKeys {
+        &self.master_keys
     }
 
     /// Notes where the server is, for the commands of this machine.
@@ -159,9 +187,57 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0)
 }
 
+/// Whether a folder holds a database that no server has.
+pub(crate) fn is_at_rest(folder: &Path) -> bool {
+    folder.join(DATABASE_FILE).exists() && !is_in_use(folder)
+}
+
+/// The master key of a data folder, where it keeps one itself.
+#[derive(Debug)]
+struct FolderKeys(PathBuf);
+
+impl FolderKeys {
+    /// Lets the next key take the name of the other, whose bytes are gone then.
+    fn replace(&self) -> io::Result<()> {
+        match fs::rename(self.0.join(NEXT_KEY_FILE), self.0.join(KEY_FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.and_then(|()| File::open(&self.0)?.sync_all()),
+        }
+    }
+}
+
+impl KeyKeeper for FolderKeys {
+    fn prepare(&self, next: &MasterKey) -> Result<MasterKey, KeeperError> {
+        let failed = |error: DataFolderError| KeeperError::Failed(error.to_string());
+        if let Some(there) = read_next_key(&self.0).map_err(failed)? {
+            return Ok(there); // written before something else failed
+        }
+        let path = self.0.join(NEXT_KEY_FILE);
+        write_key(&self.0, &path, next).map_err(|source| failed(unusable(&path, source)))?;
+        Ok(next.clone())
+    }
+
+    fn finish(&self) -> Result<(), KeeperError> {
+        let failed = |source| KeeperError::Failed(unusable(&self.0.join(KEY_FILE), source).to_string());
+        self.replace().map_err(failed)
+    }
+
+    fn may_change(&self) -> bool {
+        true
+    }
+}
+
 /// The key in a data folder; `None` when there is none.
 pub(crate) fn read_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
-    let path = folder.join(KEY_FILE);
+    read_key_file(folder.join(KEY_FILE))
+}
+
+/// The key that is taking the place of that one; `None` when none is.
+pub(crate) fn read_next_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
+    read_key_file(folder.join(NEXT_KEY_FILE))
+}
+
+fn read_key_file(path: PathBuf) -> Result<Option<MasterKey>, DataFolderError> {
     let mode = match fs::metadata(&path) {
         Ok(metadata) => metadata.permissions().mode() & 0o7777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -181,15 +257,7 @@ fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<MasterKey, DataFol
     }
     let key = MasterKey::from_bytes(entropy.bytes32());
     let path = folder.join(KEY_FILE);
-    let write = || -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
-        file.write_all(key.expose().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(&path)?;
-        File::open(folder)?.sync_all()
-    };
-    match write() {
+    match write_key(folder, &path, &key) {
         Ok(()) => Ok(key),
         // Another process was faster: its key holds for both, and the store lets only one of them in.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -199,7 +267,18 @@ fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<MasterKey, DataFol
     }
 }
 
-fn unusable(path: &Path, source: io::Error) -> DataFolderError {
+/// Writes a key that appears whole or not at all.
+fn write_key(folder: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
+    file.write_all(key.expose().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// What the operating system says of a file.
+pub(crate) fn unusable(path: &Path, source: io::Error) -> DataFolderError {
     DataFolderError::Unusable {
         path: path.to_owned(),
         source,
@@ -213,7 +292,7 @@ mod tests {
     use super::*;
 
     fn open(folder: &Path, given: Option<&MasterKey>) -> Result<DataFolder, DataFolderError> {
-        DataFolder::prepare(folder, given, &SeededEntropy::new(1))
+        DataFolder::prepare(folder, given, None, &SeededEntropy::new(1))
     }
 
     fn key(byte: u8) -> MasterKey {
@@ -230,8 +309,8 @@ mod tests {
         let folder = parent.path().join("deep/data");
         let made = open(&folder, None).unwrap();
         assert_eq!((mode(&folder), mode(&folder.join(KEY_FILE))), (0o700, 0o600));
-        let again = DataFolder::prepare(&folder, None, &SeededEntropy::new(2)).unwrap();
-        assert_eq!(made.master_key().expose(), again.master_key().expose());
+        let again = DataFolder::prepare(&folder, None, None, &SeededEntropy::new(2)).unwrap();
+        assert_eq!(made.master_keys().current.expose(), again.master_keys().current.expose());
         assert_eq!(
             fs::read_dir(&folder).unwrap().count(),
             1,
@@ -256,7 +335,7 @@ mod tests {
     fn a_given_key_is_not_written_down() {
         let folder = tempfile::tempdir().unwrap();
         let opened = open(folder.path(), Some(&key(7))).unwrap();
-        assert_eq!(opened.master_key().expose(), key(7).expose());
+        assert_eq!(opened.master_keys().current.expose(), key(7).expose());
         assert!(!folder.path().join(KEY_FILE).exists());
     }
 
@@ -264,7 +343,7 @@ mod tests {
     fn a_given_key_beside_another_in_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let own = open(folder.path(), None).unwrap();
-        assert!(open(folder.path(), Some(own.master_key())).is_ok());
+        assert!(open(folder.path(), Some(&own.master_keys().current)).is_ok());
         assert!(matches!(
             open(folder.path(), Some(&key(7))),
             Err(DataFolderError::KeysDiffer { .. })

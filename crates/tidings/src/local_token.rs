@@ -1,6 +1,6 @@
 //! Whoever can read the master key of a local server may do everything there: a short-lived token says so to it.
 
-use tidings_app::TOKEN_KEY_PURPOSE;
+use tidings_app::keys::LOCAL_TOKEN_PURPOSE;
 use tidings_app::tokens::{AUDIENCE, Claims, TokenKind};
 use tidings_client::Secret;
 use tidings_model::{Scopes, Timestamp};
@@ -22,7 +22,7 @@ pub(crate) fn mint(master_key: &MasterKey, now: Timestamp) -> Result<Secret, Min
         iat,
         exp: iat + LIFE_SECONDS,
     };
-    let keys = TokenKeys::new(&master_key.derive(TOKEN_KEY_PURPOSE), &[]);
+    let keys = TokenKeys::new(&master_key.derive(LOCAL_TOKEN_PURPOSE), &[]);
     keys.mint(&claims).map(Secret::new)
 }
 
@@ -31,13 +31,13 @@ mod tests {
     use super::*;
 
     fn keys(byte: u8) -> TokenKeys {
-        TokenKeys::new(&MasterKey::from_bytes([byte; 32]).derive(TOKEN_KEY_PURPOSE), &[])
+        TokenKeys::new(&MasterKey::from_bytes([byte; 32]).derive(LOCAL_TOKEN_PURPOSE), &[])
     }
 
     #[test]
     fn a_local_token_is_an_operators_for_a_quarter_of_an_hour() {
         let token = mint(&MasterKey::from_bytes([1; 32]), Timestamp::from_seconds(1_000_000)).unwrap();
-        let claims: Claims = keys(1).verify(token.expose(), AUDIENCE, 1_000_000).unwrap();
+        let claims = keys(1).verify::<Claims>(token.expose(), AUDIENCE, 1_000_000).unwrap().claims;
         assert_eq!(
             (claims.kind, claims.scopes.as_str(), claims.exp),
             (TokenKind::Local, "read write operator", 1_000_900)

@@ -10,7 +10,6 @@ use tidings_engine::{Engine, EngineParts, Metrics, StartError};
 use tidings_portal::PortalParts;
 use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
 use tidings_server::{Readiness, ServeLimits, ServerState};
-use tidings_signing::Vault;
 use tidings_store::StoreError;
 use tidings_store_sqlite::{OpenError, SqliteOptions, SqliteStore};
 
@@ -82,7 +81,7 @@ impl Node {
             ..SqliteOptions::new(Arc::clone(&clock))
         };
         let store = Arc::new(SqliteStore::open(folder.path(), options)?);
-        let vault = Arc::new(Vault::new(folder.master_key(), &[]));
+        let vault = Arc::new(folder.master_keys().vault());
         let engine = Engine::start(EngineParts {
             store: store.clone(),
             transport: Arc::new(Egress::new(egress(config), Arc::clone(&clock))?),
@@ -98,7 +97,7 @@ impl Node {
                 store: store.clone(),
                 engine: Arc::clone(&engine),
                 vault,
-                master_key: folder.master_key().clone(),
+                master_keys: folder.master_keys().clone(),
                 clock: Arc::clone(&clock),
                 entropy,
                 tasks: tasks.clone(),

@@ -224,6 +224,7 @@ mod tests {
             data: folder.to_owned(),
             data_named: false,
             master_key: None,
+            old_master_key: None,
             url: None,
             environment: None,
             client_id: None,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tidings_engine::sealing::{UnsealError, open_headers, open_secret, seal_secret};
+use tidings_engine::sealing::{UnsealError, open_headers, open_secret, reseal_webhook, seal_secret};
 use tidings_model::{SealedSecretSet, Webhook, WebhookId};
 use tidings_signing::Secret;
+use tidings_store::{Reseal, SealedPlace, SealedWebhook};
 
 use super::SavedWebhook;
 use crate::app::App;
@@ -107,6 +108,30 @@ impl App {
         let detail = format!("the one before signs for {} s more", overlap.as_secs());
         self.record_webhook(caller, "webhook.secret-rotated", &saved.webhook, &detail).await;
         Ok(SavedWebhook { saved, generated: text })
+    }
+
+    /// Seals with the current key what a webhook keeps that another one sealed: it must not come back after that one is gone. What cannot be opened
+    /// stays as it is.
+    pub(super) fn seal_anew(&self, webhook: &mut Webhook) {
+        let sealed = SealedWebhook {
+            environment: webhook.environment,
+            id: webhook.id,
+            secrets: webhook.secrets.clone(),
+            headers: webhook.headers.clone(),
+        };
+        let (anew, _) = reseal_webhook(&self.vault, &*self.entropy, &sealed);
+        for Reseal { place, to, .. } in anew {
+            match place {
+                SealedPlace::Secret(_) => webhook.secrets.current = Some(to),
+                SealedPlace::RotatingOut(_) => {
+                    if let Some((sealed, _)) = &mut webhook.secrets.rotating_out {
+                        *sealed = to;
+                    }
+                }
+                SealedPlace::Headers(_) => webhook.headers = Some(to),
+                SealedPlace::ServerKey(_) => {}
+            }
+        }
     }
 
     pub(super) fn new_secret(&self, change: SecretChange) -> Result<NewSecret, String> {

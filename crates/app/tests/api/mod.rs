@@ -2,6 +2,7 @@
 
 mod access;
 mod environments;
+mod keys;
 mod publish;
 mod webhooks;
 

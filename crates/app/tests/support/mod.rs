@@ -7,12 +7,13 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tidings_app::bootstrap::Bootstrap;
+use tidings_app::keys::MasterKeys;
 use tidings_app::webhooks::WebhookDraft;
 use tidings_app::{App, AppParts, Caller};
 use tidings_engine::{Engine, EngineParts, Metrics};
 use tidings_model::{EndpointUrl, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, Timestamp, Transport};
 use tidings_runtime::{ManualClock, SeededEntropy, Shutdown, TaskSet};
-use tidings_signing::{MasterKey, Vault};
+use tidings_signing::MasterKey;
 use tidings_store::{MemStore, Store};
 
 pub(crate) const CLIENT_ID: &str = "first-client";
@@ -119,8 +120,19 @@ pub(crate) fn draft() -> WebhookDraft {
 }
 
 async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, tasks: &TaskSet) -> App {
-    let master_key = MasterKey::from_bytes(MASTER_KEY);
-    let vault = Arc::new(Vault::new(&master_key, &[]));
+    let master_keys = MasterKeys::given(MasterKey::from_bytes(MASTER_KEY));
+    app_with(master_keys, store, clock, network, tasks).await
+}
+
+/// An application that was started with those keys.
+pub(crate) async fn app_with(
+    master_keys: MasterKeys,
+    store: &Arc<MemStore>,
+    clock: &ManualClock,
+    network: &Arc<Network>,
+    tasks: &TaskSet,
+) -> App {
+    let vault = Arc::new(master_keys.vault());
     let entropy = Arc::new(SeededEntropy::new(store.environments().await.unwrap().len() as u64));
     let engine = Engine::start(EngineParts {
         store: store.clone(),
@@ -137,7 +149,7 @@ async fn app(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>,
         store: store.clone(),
         engine,
         vault,
-        master_key,
+        master_keys,
         clock: Arc::new(clock.clone()),
         entropy,
         tasks: tasks.clone(),

@@ -9,6 +9,7 @@ mod environments;
 mod event_types;
 mod events;
 mod exchange;
+mod keys;
 mod page;
 mod tenants;
 mod webhooks;
@@ -41,6 +42,7 @@ use crate::state::ServerState;
         (name = "Event types", description = "The catalogue, and an environment's own event types."),
         (name = "Environments", description = "The walls of isolation, their settings and credentials."),
         (name = "Tenants", description = "Tokens that see one tenant's webhooks and log."),
+        (name = "Keys", description = "The master key and the key of access tokens, by their names."),
     )
 )]
 struct Document;
@@ -72,4 +74,5 @@ pub(crate) fn routes() -> OpenApiRouter<ServerState> {
         .merge(environments::routes())
         .merge(credentials::routes())
         .merge(tenants::routes())
+        .merge(keys::routes())
 }

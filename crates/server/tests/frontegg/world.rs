@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tidings_app::bootstrap::Bootstrap;
+use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
 use tidings_engine::{Engine, EngineParts, Metrics};
 use tidings_model::{
@@ -125,7 +126,7 @@ impl World {
             store,
             engine,
             vault,
-            master_key: key,
+            master_keys: MasterKeys::given(key),
             clock: clock.clone(),
             entropy,
             tasks: TaskSet::new(shutdown.clone()),

@@ -78,6 +78,7 @@ async fn an_operator_may_ask_for_everything() {
         let expected: &[u16] = match operation.as_str() {
             "POST /v1/environments/{id}/copy" => &[404], // there is no other environment
             "DELETE /v1/environments/{id}" => &[409],    // it holds something
+            "POST /v1/keys/master/rotate" => &[409],     // it is given from outside
             _ => &[200, 201, 202, 204],
         };
         assert!(expected.contains(&status), "{operation}: {status}");
@@ -251,7 +252,7 @@ async fn a_reader_reads_and_changes_nothing() {
     };
     for (operation, status) in every_operation(reader).await {
         let expected = match operation.as_str() {
-            "GET /v1/webhooks/{id}/secret" => 403,
+            "GET /v1/webhooks/{id}/secret" | "GET /v1/keys" => 403,
             reading if reading.starts_with("GET ") => 200,
             _ => 403,
         };
@@ -280,6 +281,9 @@ async fn only_an_operator_manages_environments_and_credentials() {
             "POST /v1/environments/{id}/copy",
             "POST /v1/environments/{id}/credentials",
             "DELETE /v1/environments/{id}/credentials/{clientId}",
+            "GET /v1/keys",
+            "POST /v1/keys/master/rotate",
+            "POST /v1/keys/tokens/rotate",
         ];
         let refused = managing.contains(&operation.as_str());
         assert_eq!(status == 403, refused, "{operation}: {status}");

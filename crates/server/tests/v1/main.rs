@@ -14,5 +14,6 @@ mod events;
 mod ops;
 mod rotation;
 mod schemas;
+mod tokens;
 mod webhooks;
 mod world;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::environments::SettingsChange;
+use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
 use tidings_engine::{Engine, EngineParts, Metrics};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
@@ -76,7 +77,7 @@ impl World {
             store,
             engine,
             vault,
-            master_key,
+            master_keys: MasterKeys::given(master_key),
             clock: Arc::new(clock.clone()),
             entropy,
             tasks: TaskSet::new(Shutdown::new()),

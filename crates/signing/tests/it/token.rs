@@ -50,7 +50,8 @@ fn genuine_kid() -> String {
 #[test]
 fn a_minted_token_gives_its_claims_back() {
     let token = keys().mint(&claims()).unwrap();
-    assert_eq!(keys().verify::<Claims>(&token, "api", NOW).unwrap(), claims());
+    let verified = keys().verify::<Claims>(&token, "api", NOW).unwrap();
+    assert_eq!((verified.claims, verified.until_secs), (claims(), NOW + 60));
 }
 
 #[test]
@@ -115,12 +116,43 @@ fn a_token_must_name_a_key_that_is_in_use() {
 #[test]
 fn a_token_of_an_older_key_is_accepted_until_that_key_is_retired() {
     let token = keys().mint(&claims()).unwrap();
-    let rotated = TokenKeys::new(&[2; 32], &[KEY]);
-    assert_eq!(rotated.verify::<Claims>(&token, "api", NOW).unwrap(), claims());
-    let retired = TokenKeys::new(&[2; 32], &[]);
-    assert!(matches!(retired.verify::<Claims>(&token, "api", NOW), Err(TokenError::UnknownKey)));
+    let rotated = TokenKeys::new(&[2; 32], &[(KEY, NOW + 10)]);
+    let verified = rotated.verify::<Claims>(&token, "api", NOW + 9).unwrap();
+    assert_eq!((verified.claims, verified.until_secs), (claims(), NOW + 10), "the key ends before the token");
+    for keys in [&rotated, &TokenKeys::new(&[2; 32], &[])] {
+        let verdict = keys.verify::<Claims>(&token, "api", NOW + 10);
+        assert!(matches!(verdict, Err(TokenError::UnknownKey)), "{verdict:?}");
+    }
     let fresh = rotated.mint(&claims()).unwrap();
-    assert_eq!(retired.verify::<Claims>(&fresh, "api", NOW).unwrap(), claims());
+    let verified = TokenKeys::new(&[2; 32], &[]).verify::<Claims>(&fresh, "api", NOW).unwrap();
+    assert_eq!(verified.claims, claims());
+}
+
+#[test]
+fn a_token_from_the_future_is_refused_but_a_clock_may_have_been_set_back_by_a_minute() {
+    let header = json!({"alg": "HS256", "kid": genuine_kid()});
+    for claim in ["iat", "nbf"] {
+        let verify = |from: u64| {
+            let mut claims = json!({"aud": "api", "exp": NOW + 1_000});
+            claims[claim] = from.into();
+            keys().verify::<serde_json::Value>(&handmade(&header, &claims), "api", NOW)
+        };
+        assert!(verify(NOW + 60).is_ok(), "{claim}");
+        let early = verify(NOW + 61);
+        assert!(matches!(early, Err(TokenError::NotYet { from }) if from == NOW + 61), "{claim}: {early:?}");
+    }
+}
+
+#[test]
+fn a_token_that_is_cut_off_or_huge_is_malformed() {
+    let token = keys().mint(&claims()).unwrap();
+    for length in 0..token.len() {
+        assert!(keys().verify::<Claims>(&token[..length], "api", NOW).is_err(), "{length}");
+    }
+    let padded = json!({"aud": "api", "exp": NOW + 1, "padding": "x".repeat(10_000)});
+    let huge = keys().mint(&padded).unwrap();
+    let verdict = keys().verify::<serde_json::Value>(&huge, "api", NOW);
+    assert!(matches!(&verdict, Err(TokenError::Malformed(why)) if why.contains("8192 bytes")), "{verdict:?}");
 }
 
 #[test]

@@ -94,6 +94,22 @@ fn after_a_change_of_keys_old_envelopes_open_and_ask_to_be_sealed_again() {
     assert_eq!(without_the_old_key.open(&again, b"webhook 1").unwrap().as_slice(), b"correct horse");
 }
 
+#[test]
+fn a_vault_in_use_changes_its_key_and_still_opens_what_it_sealed_before() {
+    let (old, new) = (counting_key(), MasterKey::from_bytes([9; 32]));
+    let vault = Vault::new(&old, &[]);
+    let before = vault.seal(b"correct horse", [7; 12], b"webhook 1");
+    vault.change_to(&new);
+    assert_eq!(vault.current(), new.id());
+    let after = vault.seal(b"correct horse", [8; 12], b"webhook 1");
+    assert!(vault.is_current(&after) && !vault.is_current(&before));
+    for sealed in [before, after] {
+        assert_eq!(vault.open(&sealed, b"webhook 1").unwrap().as_slice(), b"correct horse");
+    }
+    vault.change_to(&old);
+    assert!(vault.current() == old.id() && vault.opens(new.id()), "and back");
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_and_is_not_readable(

@@ -186,7 +186,7 @@ async fn illegal_states_cannot_be_stored() {
 async fn a_check_tells_which_master_key_is_needed() {
     let (world, store) = World::new().await;
     assert_eq!(check(world.path()).unwrap().master_key_id, None);
-    store.keep_master_key([1, 2, 3, 4]).await.unwrap();
+    store.keep_master_key([1, 2, 3, 4], Timestamp::from_millis(7)).await.unwrap();
     assert_eq!(check(world.path()).unwrap().master_key_id, Some([1, 2, 3, 4]));
 }
 

@@ -27,6 +27,7 @@ pub mod environments;
 pub mod event_types;
 pub mod events;
 pub mod idempotency;
+pub mod keys;
 pub mod leases;
 pub mod log;
 pub mod people;

@@ -33,14 +33,6 @@ fn into(role: PersonRole) -> PersonChange {
     }
 }
 
-/// The id of the first master key stays, whatever is said later.
-pub async fn the_first_master_key_is_kept(store: &Arc<dyn Store>) {
-    let (first, second) = ([1, 2, 3, 4], [5, 6, 7, 8]);
-    assert_eq!(store.keep_master_key(first).await.done(), first);
-    assert_eq!(store.keep_master_key(second).await.done(), first);
-    assert_eq!(store.keep_master_key(first).await.done(), first);
-}
-
 /// Credentials come back whole, in the order in which they were added.
 pub async fn credentials_come_in_the_order_in_which_they_were_added(store: &Arc<dyn Store>) {
     let world = World::new(store).await;

@@ -18,8 +18,14 @@ macro_rules! conformance_suite {
                 a_copy_takes_settings_and_event_types_alone
                 what_an_environment_holds_is_told
             }
-            people {
+            keys {
                 the_first_master_key_is_kept
+                a_master_key_is_retired_when_it_seals_nothing
+                what_another_key_sealed_is_found_by_pages
+                a_value_is_sealed_anew_only_where_it_did_not_change
+                one_of_the_servers_own_keys_is_in_use
+            }
+            people {
                 credentials_come_in_the_order_in_which_they_were_added
                 a_credential_is_revoked_once_and_in_its_environment
                 people_have_an_address_of_their_own

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod history;
+mod keys;
 mod log;
 mod people;
 mod road;
@@ -24,9 +25,9 @@ use tidings_model::{
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
     CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
-    EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, NameTaken, NewEvent, Page, Person, PersonChange,
-    Pruned, ReplaceWebhookError, ResendError, Routing, RoutingChanges, Session, SessionId, Settled, Settlement, Store, StoreError,
-    StoreStats, WebhookFilter, WebhookWithHealth,
+    EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey,
+    Page, Person, PersonChange, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey,
+    Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -55,7 +56,11 @@ impl std::fmt::Debug for MemStore {
 /// Everything. Each file beside this one adds the verbs of one concern.
 #[derive(Default)]
 struct State {
-    master_key: Option<MasterKeyId>,
+    /// The current one first, then those before, the latest first.
+    master_keys: Vec<keys::KeptMasterKey>,
+    server_keys: Vec<ServerKey>,
+    /// Numbers of server keys that were given out.
+    server_keys_made: u64,
     /// In the order in which they were added.
     environments: Vec<configuration::EnvironmentRow>,
     credentials: Vec<Credential>,
@@ -77,8 +82,36 @@ struct State {
 
 #[async_trait]
 impl Store for MemStore {
-    async fn keep_master_key(&self, id: MasterKeyId) -> Result<MasterKeyId, StoreError> {
-        Ok(*self.state().master_key.get_or_insert(id))
+    async fn keep_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<MasterKeyId, StoreError> {
+        Ok(self.state().keep_master_key(id, at))
+    }
+
+    async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.state().change_master_key(id, at))
+    }
+
+    async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError> {
+        Ok(self.state().retire_master_key(id))
+    }
+
+    async fn master_keys(&self) -> Result<Vec<MasterKeyUse>, StoreError> {
+        Ok(self.state().master_keys())
+    }
+
+    async fn sealed_webhooks(&self, but: MasterKeyId, after: Option<WebhookId>, limit: usize) -> Result<Vec<SealedWebhook>, StoreError> {
+        Ok(self.state().sealed_webhooks(but, after, limit))
+    }
+
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError> {
+        Ok(self.state().reseal(values))
+    }
+
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError> {
+        Ok(self.state().server_keys.clone())
+    }
+
+    async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError> {
+        Ok(self.state().change_server_key(key))
     }
 
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError> {

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod environments;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod keys;
 mod openapi;
 pub(crate) mod people;
 pub(crate) mod test;
@@ -47,6 +48,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         }
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
         Command::People(args) => people::run(args),
         Command::Webhooks(args) => webhooks::run(args).await,
         Command::Events(args) => events::run(args).await,

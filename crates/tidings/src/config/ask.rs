@@ -18,6 +18,8 @@ pub(crate) struct AskConfig {
     pub(crate) data_named: bool,
     /// The master key of a local server, when it is not the data folder's own.
     pub(crate) master_key: Option<MasterKey>,
+    /// The master key before it, while something may be sealed with it.
+    pub(crate) old_master_key: Option<MasterKey>,
     /// The server, when it is named.
     pub(crate) url: Option<Url>,
     /// The environment to work in, by name or id.
@@ -46,6 +48,7 @@ impl AskConfig {
             data: layers.value(&settings::DATA)?,
             data_named: layers.find(&settings::DATA.facts).source != Source::Default,
             master_key: layers.optional(&settings::MASTER_KEY)?,
+            old_master_key: layers.optional(&settings::OLD_MASTER_KEY)?,
             url: layers.optional(&settings::URL)?,
             environment: layers.optional(&settings::ENVIRONMENT)?,
             client_id: layers.optional(&settings::CLIENT_ID)?,

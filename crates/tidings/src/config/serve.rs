@@ -36,6 +36,8 @@ pub(crate) struct ServeConfig {
     pub(crate) payload_bytes_max: usize,
     /// The master key, when it is not the data folder's own.
     pub(crate) master_key: Option<MasterKey>,
+    /// The master key before it, while something may be sealed with it.
+    pub(crate) old_master_key: Option<MasterKey>,
     /// How logs are written.
     pub(crate) log_format: LogFormat,
     /// Which logs are written.
@@ -79,6 +81,7 @@ impl ServeConfig {
             egress_resolvers: layers.list(&settings::EGRESS_RESOLVER)?,
             payload_bytes_max: layers.value(&settings::PAYLOAD_BYTES_MAX)?,
             master_key: layers.optional(&settings::MASTER_KEY)?,
+            old_master_key: layers.optional(&settings::OLD_MASTER_KEY)?,
             log_format: layers.value(&settings::LOG_FORMAT)?,
             log_level: layers.value(&settings::LOG_LEVEL)?,
             shutdown_grace: layers.value(&settings::SHUTDOWN_GRACE_SECONDS)?,

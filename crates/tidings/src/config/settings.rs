@@ -34,6 +34,7 @@ pub(crate) static TABLE: [&dyn AnySetting; 23] = [
     &LOG_FORMAT,
     &LOG_LEVEL,
     &MASTER_KEY,
+    &OLD_MASTER_KEY,
     &BOOTSTRAP_CLIENT_ID,
     &BOOTSTRAP_CLIENT_SECRET,
     &BOOTSTRAP_ADMIN_EMAIL,
@@ -208,6 +209,17 @@ pub(crate) static MASTER_KEY: Setting<MasterKey> = Setting {
         ..PLAIN
     },
     parse: |text| text.parse::<MasterKey>().map_err(|error| error.to_string()),
+};
+
+pub(crate) static OLD_MASTER_KEY: Setting<MasterKey> = Setting {
+    facts: Facts {
+        key: "old_master_key",
+        value: "KEY",
+        help: "The master key before that one. What it sealed is sealed anew while the server serves; `tidings keys list` says when it is not needed any more.",
+        secret: true,
+        ..PLAIN
+    },
+    parse: MASTER_KEY.parse,
 };
 
 pub(crate) static BOOTSTRAP_CLIENT_ID: Setting<String> = bootstrap(

@@ -45,6 +45,11 @@ pub(super) fn master_key(config: &ServeConfig, kept: Option<KeyId>) -> Finding {
         Ok(own) => own,
         Err(error) => return Finding::fail(CHECK, error.to_string()),
     };
+    if let (Some(kept), Ok(Some(next))) = (kept, data_folder::read_next_key(&config.data))
+        && next.id() == kept
+    {
+        return Finding::ok(CHECK, format!("it is being changed to {kept}; the next start goes on with it"));
+    }
     match (own, &config.master_key) {
         (Some(own), Some(given)) if own.expose() != given.expose() => Finding::fail(
             CHECK,

@@ -1,0 +1,294 @@
+//! A new master key while the server serves: nothing is refused, nothing is lost, and `kill -9` may come at any time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use http::Method;
+use parking_lot::Mutex;
+use serde_json::json;
+use tidings_signing::{Secret, frontegg};
+use tidings_testkit::server::TestClient;
+use tidings_testkit::{TestReceiver, TestServer};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
+/// Webhooks with something sealed, beside those that are watched.
+const WEBHOOKS: usize = 60;
+const KILLS: usize = 4;
+const PRODUCERS: usize = 2;
+const SECRET: &str = "correct-horse-battery";
+/// Seconds since 1970 by which no signature has been made.
+const LONG_AGO: u64 = 1_700_000_000;
+
+/// What was answered.
+#[derive(Default)]
+struct Ledger {
+    accepted: Mutex<BTreeSet<String>>,
+    /// The number of the last secret that was asked for, and of the last that was confirmed.
+    asked: AtomicUsize,
+    confirmed: AtomicUsize,
+    enough: AtomicBool,
+    grown: Notify,
+}
+
+impl Ledger {
+    async fn grows_by(&self, more: usize) {
+        let wanted = self.accepted.lock().len() + more;
+        loop {
+            let grown = self.grown.notified();
+            if self.accepted.lock().len() >= wanted {
+                return;
+            }
+            grown.await;
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.enough.load(Ordering::SeqCst)
+    }
+}
+
+/// Publishes until the server does not answer any more, or it is enough. Nothing is refused.
+async fn produce(client: TestClient, ledger: Arc<Ledger>) {
+    let event = r#"{"eventKey":"frontegg.user.created","payload":{"user":{"id":"u"}}}"#;
+    while !ledger.over() {
+        let Some(answer) = client.ask(Method::POST, "/v1/events", event).await else {
+            return;
+        };
+        assert_eq!(answer.status, 202, "{}", answer.json);
+        ledger.accepted.lock().insert(answer.json["id"].as_str().unwrap().to_owned());
+        ledger.grown.notify_waiters();
+    }
+}
+
+/// Gives a webhook one secret after the other. Nothing is refused.
+async fn change(client: TestClient, webhook: String, ledger: Arc<Ledger>) {
+    while !ledger.over() {
+        let number = ledger.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let body = json!({"secret": format!("secret number {number}"), "headers": {"x-key": format!("header {number}")}});
+        let path = format!("/v1/webhooks/{webhook}");
+        let Some(answer) = client.ask(Method::PATCH, &path, &body.to_string()).await else {
+            return;
+        };
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        ledger.confirmed.store(number, Ordering::SeqCst);
+    }
+}
+
+async fn webhook(server: &TestServer, url: &str, key: &str, secret: &str) -> String {
+    let body = json!({"url": url, "eventKeys": [key], "secret": secret, "headers": {"x-api-key": "a header"}});
+    let created = server.post("/v1/webhooks", &body.to_string()).await;
+    assert_eq!(created.status, 201, "{}", created.json);
+    created.json["id"].as_str().unwrap().to_owned()
+}
+
+/// What a webhook's secret is.
+async fn secret(server: &TestServer, webhook: &str) -> String {
+    let answer = server.get(&format!("/v1/webhooks/{webhook}/secret")).await;
+    answer.json["secret"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{}", answer.json))
+        .to_owned()
+}
+
+/// Waits until nothing is left that an older key sealed, and its file is gone.
+async fn finished(server: &TestServer) -> Vec<String> {
+    let next = server.data().join("master.key.next");
+    let keys = server
+        .until("/v1/keys", |keys| {
+            let all = keys["masterKeys"].as_array().into_iter().flatten();
+            !next.exists() && all.clone().count() > 0 && all.clone().all(|key| key["state"] != "retiring")
+        })
+        .await;
+    let all = keys["masterKeys"].as_array().unwrap();
+    assert!(all[1..].iter().all(|key| key["sealed"] == 0), "{keys}");
+    all.iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Runs a command of somebody who has the data folder and nothing else.
+fn tidings(arguments: &[&str], data: &Path) -> Output {
+    Command::new(BINARY)
+        .env_clear()
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn key_in(file: &Path) -> String {
+    fs::read_to_string(file)
+        .unwrap()
+        .parse::<tidings_signing::MasterKey>()
+        .unwrap()
+        .id()
+        .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_key_changes_under_load_and_through_kill_9_without_a_refusal_or_a_loss() {
+    let receiver = TestReceiver::start().await;
+    let mut server = TestServer::start(BINARY).await;
+    let watched = webhook(&server, &receiver.url("/"), "frontegg.user.created", SECRET).await;
+    let changing = webhook(&server, &receiver.url("/"), "frontegg.user.deleted", "secret number 0").await;
+    for number in 0..WEBHOOKS {
+        webhook(
+            &server,
+            &receiver.url("/"),
+            "frontegg.user.deleted",
+            &format!("quiet secret {number}"),
+        )
+        .await;
+    }
+    let first_key = key_in(&server.data().join("master.key"));
+    let ledger = Arc::new(Ledger::default());
+    let load = |server: &TestServer| {
+        let mut load = JoinSet::new();
+        for _ in 0..PRODUCERS {
+            load.spawn(produce(server.client(), Arc::clone(&ledger)));
+        }
+        load.spawn(change(server.client(), changing.clone(), Arc::clone(&ledger)));
+        load
+    };
+
+    for kill in 0..KILLS {
+        let load = load(&server);
+        ledger.grows_by(5).await;
+        let client = server.client();
+        let mut rotation = JoinSet::new();
+        rotation.spawn(async move { client.ask(Method::POST, "/v1/keys/master/rotate", "{}").await });
+        // Each kill comes at another time after the order to change the key.
+        ledger.grows_by(1 + 4 * kill).await;
+        server.kill().await;
+        load.join_all().await;
+        rotation.join_all().await;
+        server.restart().await;
+        finished(&server).await;
+        assert!(secret_number(&secret(&server, &changing).await) >= ledger.confirmed.load(Ordering::SeqCst));
+    }
+
+    // And once to its end while it serves, by the command.
+    let load = load(&server);
+    ledger.grows_by(5).await;
+    let before = key_in(&server.data().join("master.key"));
+    rotate_by_command(&server).await;
+    ledger.grows_by(5).await;
+    ledger.enough.store(true, Ordering::SeqCst);
+    load.join_all().await;
+    let ids = finished(&server).await;
+    let after = key_in(&server.data().join("master.key"));
+    assert_eq!((key_in(&server.data().join("old.key")), &ids[0]), (before.clone(), &after));
+    assert!(before != after && first_key != after && ids.contains(&first_key));
+
+    // Everything that was answered is there, and signed with what was set.
+    let last = secret_number(&secret(&server, &changing).await);
+    assert_eq!(last, ledger.confirmed.load(Ordering::SeqCst));
+    assert_eq!(secret(&server, &watched).await, SECRET);
+    all_are_delivered(&receiver, &ledger).await;
+    let key = Secret::new(SECRET).unwrap();
+    for request in receiver.received() {
+        let token = request.header("x-webhook-secret").unwrap_or_default();
+        frontegg::verify(&key, token, Some(&request.body), LONG_AGO, u64::MAX / 4).unwrap();
+        assert_eq!(request.header("x-api-key"), Some("a header"));
+    }
+    println!(
+        "{KILLS} kills, {} master keys, {} events accepted, 0 refused, 0 lost, {last} changes of a secret",
+        ids.len(),
+        ledger.accepted.lock().len()
+    );
+}
+
+/// Changes the key as an operator does, who is asked first what becomes of the old one.
+async fn rotate_by_command(server: &TestServer) {
+    let data = server.data().to_owned();
+    let unsaid = tidings(&["keys", "rotate"], &data);
+    assert_eq!(unsaid.status.code(), Some(64), "{}", said(&unsaid));
+    assert!(said(&unsaid).contains("--save-old-key FILE"), "{}", said(&unsaid));
+    let rotate = move || {
+        let copy = data.join("old.key");
+        tidings(&["keys", "rotate", "--save-old-key", copy.to_str().unwrap()], &data)
+    };
+    let rotated = tokio::task::spawn_blocking(rotate).await.unwrap();
+    assert!(rotated.status.success(), "{}", said(&rotated));
+    let warned = said(&rotated).contains("Backups that were made until now open only with the old key");
+    assert!(warned, "{}", said(&rotated));
+}
+
+async fn all_are_delivered(receiver: &TestReceiver, ledger: &Ledger) {
+    let accepted = ledger.accepted.lock().clone();
+    loop {
+        let received = receiver.received();
+        let arrived: BTreeSet<_> = received.iter().filter_map(|request| request.header("webhook-id")).collect();
+        if accepted.iter().all(|id| arrived.contains(id.as_str())) {
+            return;
+        }
+        receiver.wait_for(received.len() + 1).await; // panics when nothing more comes
+    }
+}
+
+fn secret_number(secret: &str) -> usize {
+    secret.strip_prefix("secret number ").unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_of_a_folder_without_a_server_are_changed_too_and_old_backups_open_with_the_old_one() {
+    let receiver = TestReceiver::start().await;
+    let mut server = TestServer::start(BINARY).await;
+    let webhook = webhook(&server, &receiver.url("/"), "*", SECRET).await;
+    let data = server.data().to_owned();
+    let backup = data.join("backup.db");
+    let made = tidings(&["backup", "--to", backup.to_str().unwrap()], &data);
+    assert!(made.status.success(), "{}", said(&made));
+    server.terminate().await;
+    let (before, copy) = (fs::read_to_string(data.join("master.key")).unwrap(), data.join("old.key"));
+
+    let rotated = tidings(&["keys", "rotate", "--save-old-key", copy.to_str().unwrap()], &data);
+    assert!(rotated.status.success(), "{}", said(&rotated));
+    let tokens = tidings(&["keys", "rotate", "--tokens", "--revoke-tokens"], &data);
+    assert!(tokens.status.success(), "{}", said(&tokens));
+    let listed = tidings(&["keys", "list"], &data);
+    let rows = said(&listed);
+    assert!(
+        listed.status.success() && rows.contains("retired") && rows.contains("seals 0"),
+        "{rows}"
+    );
+    assert!(!rows.contains(before.trim()), "{rows}");
+    assert_ne!(fs::read_to_string(data.join("master.key")).unwrap(), before);
+    assert_eq!(fs::read_to_string(&copy).unwrap(), before);
+    server.restart().await;
+    assert_eq!(secret(&server, &webhook).await, SECRET);
+    server.terminate().await;
+
+    // The backup in a folder of its own: with the new key it is refused, with the old one beside it is brought over.
+    let restored = tempfile::tempdir().unwrap();
+    fs::copy(&backup, restored.path().join("tidings.db")).unwrap();
+    fs::copy(data.join("master.key"), restored.path().join("master.key")).unwrap();
+    let refused = tidings(&["serve", "--listen", "127.0.0.1:0"], restored.path());
+    assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+    assert!(said(&refused).contains(&key_in(&copy)), "{}", said(&refused));
+    let brought = Command::new(BINARY)
+        .env_clear()
+        .env("TIDINGS_OLD_MASTER_KEY", before.trim())
+        .args(["keys", "list", "--data"])
+        .arg(restored.path())
+        .output()
+        .unwrap();
+    assert!(brought.status.success() && said(&brought).contains("retired"), "{}", said(&brought));
+    let alone = tidings(&["keys", "list"], restored.path());
+    assert!(alone.status.success() && !said(&alone).contains(before.trim()), "{}", said(&alone));
+}
