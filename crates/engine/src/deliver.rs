@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use memchr::memmem;
 use tidings_model::webhook::carries_credential;
 use tidings_model::{
     Attempt, EndpointUrl, EnvironmentId, Exchange, FailureKind, Jitter, OutboundRequest, Reply, RetryPolicy, Timestamp, Transport, decide,
@@ -77,19 +78,15 @@ fn mask_echoes(reply: &mut Reply, own: &[(String, String)]) {
 
 /// Bytes with the mask in every place of a credential; `None` when it is nowhere in them.
 fn masked(bytes: &[u8], credential: &[u8]) -> Option<Vec<u8>> {
-    let find = |bytes: &[u8]| bytes.windows(credential.len()).position(|part| part == credential);
-    let (mut rest, mut at) = (bytes, find(bytes)?);
-    let mut masked = Vec::with_capacity(bytes.len());
-    loop {
-        masked.extend_from_slice(&rest[..at]);
+    let mut places = memmem::find_iter(bytes, credential).peekable();
+    places.peek()?;
+    let (mut masked, mut kept) = (Vec::with_capacity(bytes.len()), 0);
+    for at in places {
+        masked.extend_from_slice(&bytes[kept..at]);
         masked.extend_from_slice(MASKED.as_bytes());
-        rest = &rest[at + credential.len()..];
-        match find(rest) {
-            Some(next) => at = next,
-            None => break,
-        }
+        kept = at + credential.len();
     }
-    masked.extend_from_slice(rest);
+    masked.extend_from_slice(&bytes[kept..]);
     Some(masked)
 }
 

@@ -127,9 +127,10 @@ impl Keyring {
     pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
         loop {
             let again = async {
-                match self.unfinished.load(Ordering::SeqCst) {
-                    true => self.clock.sleep(TRY_AGAIN_AFTER).await,
-                    false => std::future::pending().await,
+                if self.unfinished.load(Ordering::SeqCst) {
+                    self.clock.sleep(TRY_AGAIN_AFTER).await;
+                } else {
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {

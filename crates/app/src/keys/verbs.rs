@@ -137,8 +137,9 @@ impl App {
 }
 
 const fn tokens_end(cut_off: bool) -> &'static str {
-    match cut_off {
-        true => "access tokens ended at once",
-        false => "access tokens end by themselves",
+    if cut_off {
+        "access tokens ended at once"
+    } else {
+        "access tokens end by themselves"
     }
 }

@@ -188,9 +188,10 @@ fn done_words(revoked: bool) -> String {
 }
 
 const fn tokens_words(revoked: bool) -> &'static str {
-    match revoked {
-        true => "Access tokens that were out there do not work any more: clients ask for new ones.",
-        false => "Access tokens that are out there stay valid until they expire.",
+    if revoked {
+        "Access tokens that were out there do not work any more: clients ask for new ones."
+    } else {
+        "Access tokens that are out there stay valid until they expire."
     }
 }
 
