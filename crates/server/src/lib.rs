@@ -16,11 +16,12 @@ mod ops;
 mod problem;
 mod query;
 mod router;
+mod security;
 mod serve;
 mod state;
 mod v1;
 
 pub use metrics::{MetricsPage, Refresh};
-pub use router::{openapi, router};
+pub use router::{dialect_openapi, openapi, router};
 pub use serve::{ServeLimits, serve};
 pub use state::{Readiness, ServerState};

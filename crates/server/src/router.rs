@@ -18,7 +18,7 @@ use crate::{frontegg, ops, v1};
 /// Everything that is served.
 pub fn router(state: ServerState) -> Router {
     let (native, document) = v1::routes().split_for_parts();
-    let document = text(&document);
+    let document = text(&v1::document(document));
     Router::new()
         .merge(native)
         .merge(ops::routes())
@@ -41,7 +41,12 @@ pub fn router(state: ServerState) -> Router {
 
 /// The native API as an OpenAPI document, JSON.
 pub fn openapi() -> String {
-    text(&v1::routes().into_openapi())
+    text(&v1::document(v1::routes().into_openapi()))
+}
+
+/// The Frontegg dialect as an OpenAPI document, JSON.
+pub fn dialect_openapi() -> String {
+    text(&frontegg::document())
 }
 
 fn text(document: &utoipa::openapi::OpenApi) -> String {

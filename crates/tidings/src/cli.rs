@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::backup::Backup;
 use crate::commands::config::ConfigCommand;
@@ -94,7 +94,26 @@ Examples:
     /// Print every setting, its value, and where it comes from.
     Config(ConfigCommand),
     /// Print the description of the API (OpenAPI, JSON).
-    Openapi,
+    #[command(after_help = "\
+Examples:
+  tidings openapi > tidings.json
+  tidings openapi --dialect frontegg > frontegg.json")]
+    Openapi(Openapi),
+}
+
+/// Which description is printed.
+#[derive(Args)]
+pub(crate) struct Openapi {
+    /// Of a dialect instead of the native API.
+    #[arg(long)]
+    pub(crate) dialect: Option<Dialect>,
+}
+
+/// A vendor's API that is spoken beside the native one.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Dialect {
+    /// Frontegg's, as its own clients speak it.
+    Frontegg,
 }
 
 /// What the demonstration takes.

@@ -1,32 +1,52 @@
 //! The catalogue, which Frontegg calls event configurations.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get};
-use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Asking;
-use super::error::DialectProblem;
-use super::input::{Body, Done, Head};
+use super::error::{DialectProblem, Refused};
+use super::input::{Body, Done, Empty, Head};
 use super::wire::catalogue::{CatalogueQuery, CategoryEntry, EventEntry, NewEventType};
 use crate::body;
 use crate::query::{Query, Segment};
 use crate::state::ServerState;
 
 /// `/event/resources/configurations`.
-pub(super) fn routes() -> Router<ServerState> {
-    const BASE: &str = "/event/resources/configurations/v1";
-    Router::new()
-        .route(BASE, get(list).post(create))
-        .route(&format!("{BASE}/categories"), get(categories))
-        .route(&format!("{BASE}/{{id}}"), delete(remove))
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(categories))
+        .routes(routes!(remove))
 }
 
+/// List categories
+///
+/// With their event types.
+#[utoipa::path(
+    get,
+    path = "/event/resources/configurations/v1/categories",
+    operation_id = "eventCategories",
+    tag = "Catalogue",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "All of them.", body = Vec<CategoryEntry>), Refused)
+)]
 async fn categories(State(state): State<ServerState>, asking: Asking) -> Result<Json<Vec<CategoryEntry>>, DialectProblem> {
     let event_types = state.app.event_types(&asking.caller)?;
     Ok(Json(CategoryEntry::all(&event_types, asking.caller.environment())))
 }
 
+/// List event types
+#[utoipa::path(
+    get,
+    path = "/event/resources/configurations/v1",
+    operation_id = "eventConfigurations",
+    tag = "Catalogue",
+    params(CatalogueQuery, ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "Those of the channels asked for.", body = Vec<EventEntry>), Refused)
+)]
 async fn list(
     State(state): State<ServerState>,
     asking: Asking,
@@ -38,6 +58,18 @@ async fn list(
     Ok(Json(entries.map(|event_type| EventEntry::new(event_type, vendor_id)).collect()))
 }
 
+/// Create an event type
+///
+/// And a webhook, when `url` and `events` come with it.
+#[utoipa::path(
+    post,
+    path = "/event/resources/configurations/v1",
+    operation_id = "createEventConfiguration",
+    tag = "Catalogue",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    request_body = NewEventType,
+    responses((status = 201, description = "The event type.", body = EventEntry), Refused)
+)]
 async fn create(
     State(state): State<ServerState>,
     asking: Asking,
@@ -60,6 +92,15 @@ async fn create(
     Ok((StatusCode::CREATED, Json(EventEntry::new(&event_type, caller.environment()))))
 }
 
+/// Delete an event type
+#[utoipa::path(
+    delete,
+    path = "/event/resources/configurations/v1/{id}",
+    operation_id = "deleteEventConfiguration",
+    tag = "Catalogue",
+    params(("id" = String, Path, description = "Its key."), ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "It is gone.", body = Empty), Refused)
+)]
 async fn remove(State(state): State<ServerState>, asking: Asking, Head(Segment(key)): Head<Segment>) -> Result<Done, DialectProblem> {
     state.app.delete_event_type(&asking.caller, &key).await?;
     Ok(Done)

@@ -2,11 +2,15 @@
 //!
 //! One reads `errors`, an array of sentences, another `message`, one sentence, a third `error`, `message` and `statusCode`: the reply has them all.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidings_app::{Code, FieldProblem, Problem};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::caller::TENANT_HEADER;
 use crate::problem::{self, ApiProblem};
@@ -28,13 +32,32 @@ impl From<ApiProblem> for DialectProblem {
 }
 
 /// The members of Frontegg's error reply, those of every service of theirs together.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+#[schema(as = Refusal)]
+pub(super) struct Body {
+    /// The HTTP status.
     status_code: u16,
+    /// The status in words.
     error: &'static str,
+    /// What went wrong and what to do.
     message: String,
+    /// The same, sentence by sentence.
     errors: Vec<String>,
+}
+
+/// How every operation refuses: documentation only.
+pub(super) struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal"))).build();
+        let response = ResponseBuilder::new()
+            .description("What went wrong, and what to do.")
+            .content("application/json", content)
+            .build();
+        BTreeMap::from([("default".to_owned(), RefOr::T(response))])
+    }
 }
 
 /// Frontegg answers a field that cannot be taken with 400; the native API with 422.

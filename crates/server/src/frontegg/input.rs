@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tidings_model::limits::REQUEST_BYTES_MAX;
+use utoipa::ToSchema;
 
 use super::error::DialectProblem;
 use crate::body::{event_bytes_max, read};
@@ -45,6 +46,10 @@ impl FromRequest<ServerState> for TriggerBody {
         Ok(Self(read(state, request, event_bytes_max(state) + REQUEST_BYTES_MAX).await?))
     }
 }
+
+/// The object without members, for the document: see [`Done`].
+#[derive(ToSchema)]
+pub(super) struct Empty {}
 
 /// Done, with nothing to say: clients want 200, and JSON.
 pub(super) struct Done;

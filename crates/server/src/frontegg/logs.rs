@@ -1,28 +1,41 @@
 //! The log of a webhook, and sending one of its deliveries again.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::routing::get;
 use tidings_app::log::COUNT_MAX;
 use tidings_app::{DeliveryFilter, Page, Problem};
 use tidings_model::{DeliveryId, WebhookId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Confined;
-use super::error::DialectProblem;
+use super::error::{DialectProblem, Refused};
 use super::input::Head;
 use super::wire::log::{LogPage, LogQuery, LogRow, Retried};
 use crate::query::{Id, Query, id};
 use crate::state::ServerState;
 
 /// `/webhook/logs`.
-pub(super) fn routes() -> Router<ServerState> {
-    Router::new()
-        .route("/webhook/logs", get(list))
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
         .route("/webhook/logs/", get(list))
-        .route("/webhook/logs/{id}/retries", post(retry))
+        .routes(routes!(retry))
 }
 
+/// List deliveries
+///
+/// Newest first. Also at `/webhook/logs/`.
+#[utoipa::path(
+    get,
+    path = "/webhook/logs",
+    operation_id = "webhookLogs",
+    tag = "Logs",
+    params(LogQuery, ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "A part of the log.", body = LogPage), Refused)
+)]
 async fn list(
     State(state): State<ServerState>,
     Confined(caller): Confined,
@@ -56,6 +69,15 @@ async fn list(
     }))
 }
 
+/// Send a delivery again
+#[utoipa::path(
+    post,
+    path = "/webhook/logs/{id}/retries",
+    operation_id = "retryWebhookLog",
+    tag = "Logs",
+    params(("id" = String, Path, description = "The delivery's id."), ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 202, description = "It is on its way.", body = Retried), Refused)
+)]
 async fn retry(
     State(state): State<ServerState>,
     Confined(caller): Confined,

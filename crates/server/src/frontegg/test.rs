@@ -1,21 +1,34 @@
 //! The test button.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Confined;
-use super::error::DialectProblem;
+use super::error::{DialectProblem, Refused};
 use super::input::Body;
 use super::wire::test::{TestReply, TestRequest};
 use crate::body;
 use crate::state::ServerState;
 
 /// `/webhook/test`.
-pub(super) fn routes() -> Router<ServerState> {
-    Router::new().route("/webhook/test", post(test))
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(test))
 }
 
+/// Test a webhook
+///
+/// Sends one delivery at once, to values that need not be saved.
+#[utoipa::path(
+    post,
+    path = "/webhook/test",
+    operation_id = "testWebhook",
+    tag = "Webhooks",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    request_body = TestRequest,
+    responses((status = 200, description = "What came of it.", body = TestReply), Refused)
+)]
 async fn test(
     State(state): State<ServerState>,
     Confined(caller): Confined,

@@ -1,15 +1,17 @@
 //! Triggers, in three generations, and the statuses of the last two.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::routing::get;
 use tidings_app::{Caller, DeliveryFilter, Page, Problem};
 use tidings_model::EventId;
 use tidings_model::delivery::StatusFilter;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Asking;
-use super::error::DialectProblem;
+use super::error::{DialectProblem, Refused};
 use super::input::{Head, TriggerBody};
 use super::wire::trigger::{ChannelState, EventStatus, Trigger, TriggerV1, TriggerV2, TriggerV3, Triggered};
 use crate::json::parse;
@@ -17,26 +19,61 @@ use crate::query::Id;
 use crate::state::ServerState;
 
 /// `/event/resources/triggers`.
-pub(super) fn routes() -> Router<ServerState> {
-    const BASE: &str = "/event/resources/triggers";
-    Router::new()
-        .route(&format!("{BASE}/v1"), post(v1))
-        .route(&format!("{BASE}/v2"), post(v2))
-        .route(&format!("{BASE}/v3"), post(v3))
-        .route(&format!("{BASE}/v2/statuses/{{id}}"), get(status))
-        .route(&format!("{BASE}/v3/{{id}}/statuses"), get(status))
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(v1))
+        .routes(routes!(v2))
+        .routes(routes!(v3))
+        .routes(routes!(status))
+        .route("/event/resources/triggers/v3/{id}/statuses", get(status))
 }
 
 type Answer = Result<(StatusCode, Json<Triggered>), DialectProblem>;
 
+/// Send an event, generation 1
+///
+/// Its payload is `metadata`.
+#[utoipa::path(
+    post,
+    path = "/event/resources/triggers/v1",
+    operation_id = "triggerV1",
+    tag = "Triggers",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant of the event.")),
+    request_body = TriggerV1,
+    responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
+)]
 async fn v1(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV1<'_>>(&body)?.try_into()?).await
 }
 
+/// Send an event, generation 2
+///
+/// Its payload is `properties`, with the members that `channels.webhook` has instead, when that is an object.
+#[utoipa::path(
+    post,
+    path = "/event/resources/triggers/v2",
+    operation_id = "triggerV2",
+    tag = "Triggers",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant of the event.")),
+    request_body = TriggerV2,
+    responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
+)]
 async fn v2(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV2<'_>>(&body)?.try_into()?).await
 }
 
+/// Send an event, generation 3
+///
+/// Its payload is `data`.
+#[utoipa::path(
+    post,
+    path = "/event/resources/triggers/v3",
+    operation_id = "triggerV3",
+    tag = "Triggers",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant of the event.")),
+    request_body = TriggerV3,
+    responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
+)]
 async fn v3(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV3<'_>>(&body)?.into()).await
 }
@@ -48,6 +85,17 @@ async fn publish(state: &ServerState, asking: &Asking, trigger: Trigger<'_>) -> 
     Ok((StatusCode::ACCEPTED, Json(triggered)))
 }
 
+/// Read how far an event is
+///
+/// Also at `/event/resources/triggers/v3/{id}/statuses`.
+#[utoipa::path(
+    get,
+    path = "/event/resources/triggers/v2/statuses/{id}",
+    operation_id = "triggerStatus",
+    tag = "Triggers",
+    params(("id" = String, Path, description = "The event's id."), ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "How far it is.", body = EventStatus), Refused)
+)]
 async fn status(
     State(state): State<ServerState>,
     asking: Asking,

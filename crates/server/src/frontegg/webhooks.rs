@@ -1,16 +1,17 @@
 //! Webhooks: list, create, merge, delete.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, patch, post};
-use axum::{Json, Router};
 use tidings_app::{App, Caller, Page, Problem, WebhookFilter, WebhookWithHealth};
 use tidings_model::WebhookId;
 use tidings_model::limits::PAGE_ROWS_MAX;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::{Confined, sees_secrets};
-use super::error::DialectProblem;
-use super::input::{Body, Done, Head};
+use super::error::{DialectProblem, Refused};
+use super::input::{Body, Done, Empty, Head};
 use super::wire::webhook::{WebhookInput, WebhookRow};
 use crate::body;
 use crate::query::Id;
@@ -20,13 +21,24 @@ use crate::state::ServerState;
 const LIST_ROWS_MAX: usize = 5_000;
 
 /// `/webhook`.
-pub(super) fn routes() -> Router<ServerState> {
-    Router::new()
-        .route("/webhook", get(list))
-        .route("/webhook/custom", post(create))
-        .route("/webhook/{id}", patch(change).delete(delete))
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(create))
+        .routes(routes!(change, delete))
 }
 
+/// List webhooks
+///
+/// Newest first, at most 5,000.
+#[utoipa::path(
+    get,
+    path = "/webhook",
+    operation_id = "webhooks",
+    tag = "Webhooks",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "All of them.", body = Vec<WebhookRow>), Refused)
+)]
 async fn list(State(state): State<ServerState>, Confined(caller): Confined) -> Result<Json<Vec<WebhookRow>>, DialectProblem> {
     let mut rows = Vec::new();
     let mut before = None;
@@ -48,6 +60,16 @@ async fn list(State(state): State<ServerState>, Confined(caller): Confined) -> R
     Ok(Json(rows))
 }
 
+/// Create a webhook
+#[utoipa::path(
+    post,
+    path = "/webhook/custom",
+    operation_id = "createWebhook",
+    tag = "Webhooks",
+    params(("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    request_body = WebhookInput,
+    responses((status = 201, description = "The webhook.", body = WebhookRow), Refused)
+)]
 async fn create(
     State(state): State<ServerState>,
     Confined(caller): Confined,
@@ -57,6 +79,18 @@ async fn create(
     Ok((StatusCode::CREATED, Json(row(&state.app, &caller, saved.saved)?)))
 }
 
+/// Change a webhook
+///
+/// Merges: what is absent or null stays as it is.
+#[utoipa::path(
+    patch,
+    path = "/webhook/{id}",
+    operation_id = "changeWebhook",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "Its id."), ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    request_body = WebhookInput,
+    responses((status = 200, description = "The webhook as it is now.", body = WebhookRow), Refused)
+)]
 async fn change(
     State(state): State<ServerState>,
     Confined(caller): Confined,
@@ -72,6 +106,15 @@ async fn change(
     Ok(Json(row(&state.app, &caller, saved.saved)?))
 }
 
+/// Delete a webhook
+#[utoipa::path(
+    delete,
+    path = "/webhook/{id}",
+    operation_id = "deleteWebhook",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "Its id."), ("frontegg-tenant-id" = Option<String>, Header, description = "The tenant on whose behalf it is asked.")),
+    responses((status = 200, description = "It is gone.", body = Empty), Refused)
+)]
 async fn delete(
     State(state): State<ServerState>,
     Confined(caller): Confined,

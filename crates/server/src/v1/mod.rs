@@ -14,11 +14,12 @@ mod page;
 mod tenants;
 mod webhooks;
 
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::OpenApi;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::problem::{FieldError, ProblemBody};
+use crate::security::Credentials;
 use crate::state::ServerState;
 
 /// What the document says before it lists operations.
@@ -47,21 +48,19 @@ use crate::state::ServerState;
 )]
 struct Document;
 
-/// The ways to prove who one is.
-struct Credentials;
-
-impl Modify for Credentials {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let components = document.components.get_or_insert_default();
-        let token = ApiKey::Header(ApiKeyValue::new("x-access-token"));
-        for (name, scheme) in [
-            ("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic))),
-            ("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
-            ("accessToken", SecurityScheme::ApiKey(token)),
-        ] {
-            components.add_security_scheme(name, scheme);
+/// The document that operations add up to. The macro describes a body that may be left away as one that may also be null, which is not taken.
+pub(crate) fn document(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let operations = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+    for body in operations.filter_map(|operation| operation.request_body.as_mut()) {
+        let RefOr::T(body) = body else { continue };
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
+                content.schema = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            }
         }
     }
+    document
 }
 
 /// Every operation, with its documentation.

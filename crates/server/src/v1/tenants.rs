@@ -51,7 +51,7 @@ struct Token {
     operation_id = "mintTenantToken",
     tag = "Tenants",
     params(("tenantId" = String, Path, description = "The tenant's id.")),
-    request_body = NewToken,
+    request_body = Option<NewToken>,
     responses((status = 201, description = "The token.", body = Token), Refused)
 )]
 async fn mint(

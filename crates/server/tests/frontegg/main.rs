@@ -6,6 +6,7 @@ mod auth;
 mod captures;
 mod catalogue;
 mod companions;
+mod document;
 mod logs;
 mod test_button;
 mod triggers;

@@ -134,7 +134,7 @@ async fn what_cannot_be_triggered_is_400_with_the_clients_own_word_for_the_paylo
         (
             V2,
             r#"{"eventKey":"order.placed","properties":[],"channels":{"webhook":{}}}"#,
-            "properties: ",
+            "properties: has to be a JSON object",
         ),
         (
             V2,

@@ -58,6 +58,6 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Backup(args) => backup::run(args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Config(args) => config::run(&args),
-        Command::Openapi => openapi::run(),
+        Command::Openapi(args) => openapi::run(&args),
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tidings_app::event_types::EventTypeDraft;
 use tidings_app::webhooks::{SecretChange, WebhookDraft};
 use tidings_model::{EnvironmentId, EventType, Origin, Timestamp};
+use utoipa::{IntoParams, ToSchema};
 
 /// The category of an event type that names none.
 const CATEGORY_DEFAULT: &str = "Custom";
@@ -29,16 +30,28 @@ fn made(event_type: &EventType) -> Timestamp {
 }
 
 /// An event type.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = EventType)]
 struct Event {
+    /// Its key.
     id: String,
+    /// Its key.
     key: String,
+    /// What people call it.
     display_name: String,
+    /// What it means.
     description: String,
+    /// The pattern that subscribes its category.
     category_id: String,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
+    /// When it was made; of what comes with the binary, always the same time.
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// The same.
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
@@ -59,13 +72,21 @@ impl Event {
 }
 
 /// A category without its events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Category {
+    /// The pattern that subscribes it.
     id: String,
+    /// Its name.
     name: String,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
+    /// Always the same time: a category is only a name.
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// The same.
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
@@ -82,10 +103,11 @@ impl Category {
 }
 
 /// A category with its events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CategoryEntry {
     #[serde(flatten)]
     category: Category,
+    /// Its event types.
     events: Vec<Event>,
 }
 
@@ -109,10 +131,11 @@ impl CategoryEntry {
 }
 
 /// An event type with its category.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventEntry {
     #[serde(flatten)]
     event: Event,
+    /// Its category.
     category: Category,
 }
 
@@ -127,8 +150,10 @@ impl EventEntry {
 }
 
 /// Which event types to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CatalogueQuery {
+    /// Channels, with commas between: the list is of what webhooks can get, and empty for every other channel.
     channels: Option<String>,
 }
 
@@ -142,16 +167,25 @@ impl CatalogueQuery {
 }
 
 /// A new event type and, when a URL and events come with it, a webhook.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewEventType {
+    /// Its key.
+    #[schema(example = "order.placed")]
     key: String,
+    /// What people call it.
     display_name: Option<String>,
+    /// What it means.
     description: Option<String>,
+    /// Its category, by name.
     category: Option<String>,
+    /// Its category, by id, where no name is given.
     category_id: Option<String>,
+    /// Where the webhook's deliveries go.
     url: Option<String>,
+    /// What the webhook subscribes to.
     events: Option<Vec<String>>,
+    /// What the webhook's deliveries are signed with.
     secret: Option<String>,
 }
 

@@ -4,18 +4,23 @@ use serde::{Deserialize, Serialize};
 use tidings_app::log_entries::LogEntry;
 use tidings_model::limits::PAGE_ROWS_MAX;
 use tidings_model::{Delivery, DeliveryId, DeliveryState, EnvironmentId, TenantId, Timestamp, Trigger, WebhookId};
+use utoipa::{IntoParams, ToSchema};
 
 /// Rows of a page unless asked otherwise, as Frontegg's client has it.
 const ROWS_DEFAULT: usize = 10;
 
 /// Which part of a log.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct LogQuery {
     /// The webhook; without it, all that the caller sees.
     pub(crate) id: Option<String>,
     /// Rows to leave out first.
     #[serde(default)]
+    #[param(value_type = Option<u32>, maximum = 100_000)]
     pub(crate) offset: usize,
+    /// Rows of the page: 10 unless asked otherwise, 200 at most.
+    #[param(value_type = Option<u32>)]
     limit: Option<usize>,
 }
 
@@ -27,7 +32,7 @@ impl LogQuery {
 }
 
 /// A part of a log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LogPage {
     /// All rows, as far as they are counted.
     pub(crate) count: usize,
@@ -36,7 +41,7 @@ pub(crate) struct LogPage {
 }
 
 /// Why a delivery was made, in Frontegg's words.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum TriggerType {
     Event,
@@ -53,18 +58,29 @@ impl From<Trigger> for TriggerType {
 }
 
 /// A delivery.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogRow {
+    /// The delivery's id.
+    #[schema(value_type = String)]
     id: DeliveryId,
+    /// The webhook it went to.
+    #[schema(value_type = String)]
     webhook_id: WebhookId,
+    /// The tenant of its event.
+    #[schema(value_type = Option<String>)]
     tenant_id: Option<TenantId>,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
     /// A text, as clients expect it.
     status_code: String,
     /// The request body, JSON in a text: clients parse it.
     body: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Why it was made.
     trigger_type: TriggerType,
 }
 
@@ -94,15 +110,27 @@ fn status_code(delivery: &Delivery) -> u16 {
 }
 
 /// The answer to a retry: the clients look at the number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Retried {
+    /// 202.
     status_code: u16,
+    /// The new delivery's id.
+    #[schema(value_type = String)]
     id: DeliveryId,
+    /// The webhook it goes to.
+    #[schema(value_type = String)]
     webhook_id: WebhookId,
+    /// The tenant of its event.
+    #[schema(value_type = Option<String>)]
     tenant_id: Option<TenantId>,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Why it was made.
     trigger_type: TriggerType,
 }
 

@@ -6,16 +6,22 @@ use serde_json::value::RawValue;
 use tidings_app::Caller;
 use tidings_app::testing::{TestInput, TestReport};
 use tidings_model::{EnvironmentId, EventId, TenantId, Timestamp};
+use utoipa::ToSchema;
 
 /// The header that carries the message id.
 const ID_HEADER: &str = "webhook-id";
 
 /// A test as clients ask for it: of values that need not be saved.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct TestRequest {
+    /// Where to. It has to be given.
+    #[schema(example = "https://receiver.invalid/hook")]
     url: Option<String>,
+    /// What to sign with.
     secret: Option<String>,
+    /// What to send: a JSON object.
+    #[schema(value_type = Option<Object>)]
     payload: Option<Box<RawValue>>,
 }
 
@@ -32,17 +38,30 @@ impl TestRequest {
 }
 
 /// What came of a test. Clients take the numbers 200 and 201 for a success, and turn `body` into a text whatever it is: it is never null.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TestReply {
+    /// What the receiver answered; 0 when it did not.
     status_code: u16,
+    /// Its body: JSON, or a text.
+    #[schema(value_type = serde_json::Value)]
     body: Box<RawValue>,
+    /// The id that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     id: Option<EventId>,
+    /// Always null: nothing is saved.
+    #[schema(value_type = Option<String>)]
     webhook_id: Option<()>,
+    /// The tenant on whose behalf it was asked.
+    #[schema(value_type = Option<String>)]
     tenant_id: Option<TenantId>,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
+    /// When it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: Option<Timestamp>,
     /// The result in a sentence, for people.
     summary: String,

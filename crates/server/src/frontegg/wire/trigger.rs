@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tidings_app::Problem;
 use tidings_app::publish::EventInput;
 use tidings_model::{EventId, EventKey};
+use utoipa::ToSchema;
 
 use super::members;
 
@@ -40,36 +41,52 @@ impl Trigger<'_> {
 }
 
 /// The first generation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TriggerV1<'a> {
+    /// A key of the catalogue.
     #[serde(borrow)]
+    #[schema(value_type = String, example = "frontegg.user.created")]
     event_key: Cow<'a, str>,
+    /// What webhooks get.
     #[serde(borrow)]
+    #[schema(value_type = Object)]
     metadata: &'a RawValue,
+    /// Channels; only `webhook` has receivers here.
     #[serde(borrow)]
+    #[schema(value_type = Vec<String>, min_items = 1, example = json!(["webhook"]))]
     channels: Vec<Cow<'a, str>>,
 }
 
 /// The second generation: what a channel gets can differ from the properties.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TriggerV2<'a> {
+    /// A key of the catalogue.
     #[serde(borrow)]
+    #[schema(value_type = String, example = "frontegg.user.created")]
     event_key: Cow<'a, str>,
+    /// What channels get.
     #[serde(borrow)]
+    #[schema(value_type = Object)]
     properties: &'a RawValue,
+    /// Channels by name: true, or what the channel gets instead of members of the properties. Only `webhook` has receivers here.
     #[serde(borrow)]
+    #[schema(value_type = Object, example = json!({"webhook": true}))]
     channels: BTreeMap<String, &'a RawValue>,
 }
 
 /// The third generation: no channel is chosen, webhooks always get the data.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TriggerV3<'a> {
+    /// A key of the catalogue.
     #[serde(borrow)]
+    #[schema(value_type = String, example = "frontegg.user.created")]
     event_key: Cow<'a, str>,
+    /// What webhooks get.
     #[serde(borrow)]
+    #[schema(value_type = Object)]
     data: &'a RawValue,
 }
 
@@ -113,7 +130,7 @@ impl<'a> TryFrom<TriggerV2<'a>> for Trigger<'a> {
         let payload = match webhook {
             Some(raw) if raw.get().starts_with('{') => {
                 let merged = members::merged(properties, raw);
-                Cow::Owned(merged.map_err(|error| Problem::field("properties", error.to_string()))?)
+                Cow::Owned(merged.map_err(|_| Problem::field("properties", "has to be a JSON object"))?)
             }
             Some(raw) if raw.get() != "true" && !is_empty_array(raw) => {
                 return Err(Problem::field("channels.webhook", "has to be true or an object"));
@@ -147,15 +164,16 @@ impl<'a> From<TriggerV3<'a>> for Trigger<'a> {
 }
 
 /// The answer to a trigger.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Triggered {
     /// The event's id.
+    #[schema(value_type = String, example = "evt_1hf8wz3m60000")]
     pub(crate) event_id: EventId,
 }
 
 /// How far an event is in one channel.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum ChannelState {
     /// Something is still to be delivered.
@@ -167,28 +185,36 @@ pub(crate) enum ChannelState {
 }
 
 /// How far an event is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventStatus {
+    /// Its key.
+    #[schema(value_type = String)]
     event_key: EventKey,
+    /// Its id.
+    #[schema(value_type = String)]
     event_id: EventId,
+    /// How far it is in each channel.
     channels: Channels,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Channels {
+    /// The one channel that has receivers here.
     webhook: ChannelStatus,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ChannelStatus {
+    /// How far it is.
     status: ChannelState,
+    /// Always empty.
     error_metadata: ErrorMetadata,
 }
 
 /// Frontegg says something here for e-mail, SMS and Slack only.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ErrorMetadata {}
 
 impl EventStatus {

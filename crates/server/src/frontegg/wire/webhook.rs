@@ -4,26 +4,48 @@ use serde::{Deserialize, Serialize};
 use tidings_app::webhooks::{SecretChange, WebhookChange, WebhookDraft};
 use tidings_app::{Problem, WebhookWithHealth};
 use tidings_model::{EnvironmentId, TenantId, Timestamp, Webhook, WebhookId};
+use utoipa::ToSchema;
 
 /// A webhook as every client of Frontegg reads it: the union of what they read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Webhook)]
 pub(crate) struct WebhookRow {
+    /// Its id.
     #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "wh_1hf8wz3m60000")]
     id: WebhookId,
+    /// What people call it.
     display_name: String,
+    /// What people say of it.
     description: String,
+    /// Where deliveries go.
     url: String,
+    /// The secret, for a vendor who may change it.
     secret: Option<String>,
+    /// Keys, `Category.*` or `*`.
     event_keys: Vec<String>,
+    /// Whether it gets deliveries.
     is_active: bool,
+    /// Always CUSTOM.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The environment.
+    #[schema(value_type = String)]
     vendor_id: EnvironmentId,
+    /// The tenant whose events it sees; null sees those of all tenants.
+    #[schema(value_type = Option<String>)]
     tenant_id: Option<TenantId>,
+    /// The environment.
+    #[schema(value_type = String)]
     environment_id: EnvironmentId,
+    /// Attempts made.
     invocations: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
@@ -52,14 +74,22 @@ impl WebhookRow {
 
 /// A webhook as clients write it. They send whole rows back, with members of their own: what is not named here is passed over. A null is as good as an
 /// absent member.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WebhookInput {
+    /// What people call it.
     display_name: Option<String>,
+    /// What people say of it.
     description: Option<String>,
+    /// Where deliveries go. A new webhook has to have one.
+    #[schema(example = "https://receiver.invalid/hook")]
     url: Option<String>,
+    /// What deliveries are signed with.
     secret: Option<String>,
+    /// Keys, `Category.*` or `*`. A new webhook has to have them.
+    #[schema(example = json!(["frontegg.user.created"]))]
     event_keys: Option<Vec<String>>,
+    /// Whether it gets deliveries.
     is_active: Option<bool>,
 }
 

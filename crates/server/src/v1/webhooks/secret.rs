@@ -70,7 +70,7 @@ pub(super) struct Rotation {
     operation_id = "rotateWebhookSecret",
     tag = "Webhooks",
     params(("id" = String, Path, description = "Its id.")),
-    request_body = Rotation,
+    request_body = Option<Rotation>,
     responses((status = 200, description = "The webhook, with the secret if it was generated.", body = WebhookView), Refused)
 )]
 pub(super) async fn rotate(

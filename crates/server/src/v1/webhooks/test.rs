@@ -147,7 +147,7 @@ pub(super) async fn test(
     operation_id = "testWebhook",
     tag = "Webhooks",
     params(("id" = String, Path, description = "Its id.")),
-    request_body = NewSavedTest,
+    request_body = Option<NewSavedTest>,
     responses((status = 200, description = "What came of it, a failure too.", body = TestReportView), Refused)
 )]
 pub(super) async fn test_saved(
