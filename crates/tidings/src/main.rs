@@ -5,6 +5,8 @@
 //! Never knows: how an event is matched, stored, signed or sent. What a command does beyond asking is in another room.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod checked_in;
 mod cli;
 mod commands;
@@ -18,6 +20,7 @@ mod logs;
 mod node;
 mod output;
 mod receive;
+mod routes;
 mod serve;
 mod session;
 mod telemetry;

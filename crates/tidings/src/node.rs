@@ -17,6 +17,7 @@ use crate::commands::people::set_up_link;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::listen::{ListenError, listen};
+use crate::routes;
 use crate::telemetry::Telemetry;
 
 /// A node could not start; the message says what to do.
@@ -118,15 +119,15 @@ impl Node {
             telemetry.into_page(store.clone(), Arc::clone(&clock)),
             Arc::clone(&clock),
         );
-        let pages = tidings_portal::router(PortalParts {
+        let people = PortalParts {
             app,
             clock: Arc::clone(&clock),
             shutdown: http.shutdown().clone(),
             https: config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
-        });
+        };
         let serving = tidings_server::serve(
             listener,
-            tidings_server::router(state).merge(pages),
+            routes::router(state, people),
             clock,
             ServeLimits {
                 connections_max: config.max_connections,
