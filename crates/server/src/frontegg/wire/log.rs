@@ -17,17 +17,17 @@ pub(crate) struct LogQuery {
     pub(crate) id: Option<String>,
     /// Rows to leave out first.
     #[serde(default)]
-    #[param(value_type = Option<u32>, maximum = 100_000)]
+    #[param(value_type = Option<u32>, maximum = 10_000)]
     pub(crate) offset: usize,
     /// Rows of the page: 10 unless asked otherwise, 200 at most.
-    #[param(value_type = Option<u32>)]
-    limit: Option<usize>,
+    #[param(format = Int64, maximum = 4_294_967_295_u32)]
+    limit: Option<u32>,
 }
 
 impl LogQuery {
     /// Rows to give, at most [`PAGE_ROWS_MAX`].
     pub(crate) fn rows(&self) -> usize {
-        self.limit.unwrap_or(ROWS_DEFAULT).min(PAGE_ROWS_MAX)
+        self.limit.map_or(ROWS_DEFAULT, |limit| limit as usize).min(PAGE_ROWS_MAX)
     }
 }
 
