@@ -3,8 +3,6 @@
 //! Beside the table, what holds for all of it: a false proof is worth as much as none, what belongs to somebody else is not there rather than
 //! forbidden, no refusal shows a secret, and a form that our own page did not send does nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 mod requests;
 mod routes;
 mod table;

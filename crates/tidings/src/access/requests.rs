@@ -143,10 +143,9 @@ fn native(things: &Things, ask: Ask, method: &str, path: &str) -> Ask {
         ("POST", "/v1/webhooks") => json!({"url": "https://b.test/", "eventKeys": ["*"]}),
         ("POST", "/v1/webhooks/test") => json!({"url": "https://b.test/"}),
         ("POST", "/v1/event-types") => json!({"key": "another.key", "category": "Own"}),
-        ("POST", "/v1/environments" | "/v1/environments/{id}/credentials") => json!({"name": "Another"}),
+        ("POST", "/v1/environments" | "/v1/environments/{id}/credentials") | ("PATCH", "/v1/webhooks/{id}") => json!({"name": "Another"}),
         ("PATCH", "/v1/environments/{id}") => json!({"settings": {"retentionDays": 29}}),
         ("POST", "/v1/environments/{id}/copy") => json!({"to": things.neighbour}),
-        ("PATCH", "/v1/webhooks/{id}") => json!({"name": "Another"}),
         (
             "POST",
             "/v1/webhooks/{id}/test"

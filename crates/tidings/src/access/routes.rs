@@ -23,7 +23,7 @@ impl Route {
     }
 }
 
-/// What the `Debug` form has before the number of a route, and between it and what belongs to it.
+/// What the `Debug` form has before the number of a route.
 const ROUTE: &str = "RouteId(";
 
 /// All of them, by path and method. HEAD comes with GET, and is left out.
@@ -32,7 +32,7 @@ pub(super) fn of(router: &Router) -> BTreeSet<Route> {
     let (routers, _) = text.split_once("fallback_router:").expect("a router shows its fallbacks apart");
     let (routes, paths) = routers.split_once("node: Node").expect("a router shows its paths apart");
     let paths: BTreeMap<&str, &str> = entries(paths)
-        .map(|(id, entry)| (id, quoted(entry, '"', '"').expect("a path is a text")))
+        .map(|(id, entry)| (id, quoted(entry, "\"", "\"").expect("a path is a text")))
         .collect();
     let mut found = BTreeSet::new();
     for (id, entry) in entries(routes) {
@@ -59,7 +59,8 @@ fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(ROUTE).skip(1).filter_map(|entry| entry.split_once("): "))
 }
 
-fn quoted<'a>(text: &'a str, before: impl Into<String>, after: impl Into<String>) -> Option<&'a str> {
-    let (_, rest) = text.split_once(before.into().as_str())?;
-    rest.split_once(after.into().as_str()).map(|(inner, _)| inner)
+/// The text between the first of one and the next of the other.
+fn quoted<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(inner, _)| inner)
 }
