@@ -1,5 +1,6 @@
 //! The workspace's own chores, run as `cargo xtask CHORE`. Knows the repository's rules and files; never imports the crates it looks at.
 
+mod fuzz;
 mod release;
 mod tidy;
 
@@ -27,6 +28,8 @@ enum Chore {
         #[arg(long, default_value = "target/dist")]
         out: PathBuf,
     },
+    /// Fuzz what reads input from outside, each target from its corpus: `cargo xtask fuzz --seconds 300`, `cargo xtask fuzz url --keep`.
+    Fuzz(fuzz::Ask),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Tidy => tidy::run(root),
         Chore::Sim { arguments } => sim(root, &arguments),
         Chore::Release { out } => release::run(root, &root.join(out)).map(|()| ExitCode::SUCCESS),
+        Chore::Fuzz(ask) => fuzz::run(root, &ask),
     }
 }
 
