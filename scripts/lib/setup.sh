@@ -14,6 +14,8 @@ target=${CARGO_TARGET_DIR:-target}
 node_min=18.19
 # Taken from the npm registry where the distribution's Node.js is older than that (Ubuntu 22.04).
 node_fallback=22
+# Oldest Python that has a schemathesis in tests/openapi/requirements.txt.
+python_min=3.10
 # Taken from the npm registry where apt has no Chromium (Ubuntu has it as a snap only).
 chromium_fallback=147.0.0
 
@@ -215,6 +217,24 @@ setup_packages() {
 }
 
 setup_clients() { setup_packages tests/clients "real clients"; }
+
+# schemathesis, in exactly the versions and with the hashes of its requirements, in a folder of its own.
+setup_descriptions() {
+  local own=$target/tools/schemathesis wanted=$root/tests/openapi/requirements.txt version
+  have python3 || apt_install python3
+  version=$(python3 -c 'import platform; print(platform.python_version())')
+  newer_or_same "$version" "$python_min" || fail "Python $python_min or newer is needed for the tests of the API's description; found $version" \
+    "install it by hand and put it first on PATH, then run this again"
+  if ! cmp -s "$wanted" "$own/installed.txt"; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    say "fetching schemathesis with pip into ${own#"$root"/}"
+    rm -rf "$own"
+    quietly python3 -m venv "$own" || fail "python3 -m venv failed, see above"
+    quietly "$own/bin/pip" install --disable-pip-version-check --require-hashes -r "$wanted" || fail "pip could not fetch schemathesis, see above"
+    cp "$wanted" "$own/installed.txt"
+  fi
+  say "$("$own/bin/schemathesis" --version), Python $version"
+}
 
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
 find_chromium() {
