@@ -11,11 +11,11 @@ use tidings_model::{
 };
 use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
-    Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
+    Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
     EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewServerKey, Page, Person,
-    PersonChange, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId,
-    Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
+    PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session,
+    SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::dice::Dice;
@@ -267,4 +267,5 @@ faulty! {
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     async fn forget_history(&self, at: Timestamp, audit_before: Timestamp, activity_before: Timestamp, limit: usize) -> Result<usize, StoreError>;
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
+    async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError>;
 }

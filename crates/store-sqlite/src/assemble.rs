@@ -20,9 +20,10 @@ pub(crate) struct EventHead {
     pub(crate) tenant: Option<TenantId>,
     /// The webhooks that it matched.
     pub(crate) targets: Vec<i64>,
+    /// When the last of the leases ends that it was appended with.
+    pub(crate) lease_until: Option<Timestamp>,
     trigger: Trigger,
     due_at: Timestamp,
-    lease_until: Option<Timestamp>,
 }
 
 /// Reads what an event promised.

@@ -59,15 +59,7 @@ pub(crate) fn of(connection: &Connection, delivery: DeliveryId) -> Outcome<Vec<A
 }
 
 fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<Attempt> {
-    let retry_at = record.optional_time("retry_at")?;
-    let why = record.optional_code::<CancelReason>("why")?;
-    let verdict = match (record.get::<i64>("verdict")?, retry_at, why) {
-        (DELIVERED, None, None) => Verdict::Delivered,
-        (RETRY, Some(at), None) => Verdict::RetryAt(at),
-        (EXHAUSTED, None, None) => Verdict::Exhausted,
-        (CANCEL, None, Some(why)) => Verdict::Cancel(why),
-        _ => return Err(record.damaged("verdict", "does not go with its time or its reason")),
-    };
+    let verdict = verdict(record)?;
     let detail = match record.value("detail")? {
         ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| detail::read_older(text).ok()),
         ValueRef::Blob(bytes) => detail::read(bytes),
@@ -88,6 +80,19 @@ fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<Attempt> {
         exchange: detail.exchange,
         verdict,
     })
+}
+
+/// What followed from an attempt, by its row.
+pub(crate) fn verdict(record: &Record<'_, '_>) -> Outcome<Verdict> {
+    let retry_at = record.optional_time("retry_at")?;
+    let why = record.optional_code::<CancelReason>("why")?;
+    match (record.get::<i64>("verdict")?, retry_at, why) {
+        (DELIVERED, None, None) => Ok(Verdict::Delivered),
+        (RETRY, Some(at), None) => Ok(Verdict::RetryAt(at)),
+        (EXHAUSTED, None, None) => Ok(Verdict::Exhausted),
+        (CANCEL, None, Some(why)) => Ok(Verdict::Cancel(why)),
+        _ => Err(record.damaged("verdict", "does not go with its time or its reason")),
+    }
 }
 
 fn unwritable(attempt: &Attempt, error: &postcard::Error) -> Fault {

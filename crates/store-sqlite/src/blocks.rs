@@ -34,7 +34,7 @@ pub(crate) enum Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// As the columns `kind`, `owner` and `name`.
-    const fn columns(self) -> (i64, i64, &'a str) {
+    pub(crate) const fn columns(self) -> (i64, i64, &'a str) {
         match self {
             Self::Environment(environment) => (0, environment, ""),
             Self::Webhook(webhook) => (1, webhook, ""),
@@ -61,7 +61,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Where it belongs: into a webhook's part as often as it has the webhook among its targets.
-    fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
         let own = [Scope::Environment(self.environment), Scope::Key(self.environment, &self.key)];
         let tenant = self.tenant.as_ref().map(|tenant| Scope::Tenant(self.environment, tenant));
         own.into_iter()
@@ -282,7 +282,8 @@ pub(crate) fn climb(
     Ok(())
 }
 
-fn entry(record: &Record<'_, '_>) -> Outcome<Entry> {
+/// An event with what decides about its places, by its row.
+pub(crate) fn entry(record: &Record<'_, '_>) -> Outcome<Entry> {
     Ok(Entry {
         event: record.get("id")?,
         environment: record.get("environment")?,
@@ -407,7 +408,8 @@ fn pack(first: i64, events: &[i64]) -> Vec<u8> {
     packed
 }
 
-fn unpack(first: i64, mut packed: &[u8], events: &mut Vec<i64>) -> Outcome<()> {
+/// The events of a part of the block that begins with `first`.
+pub(crate) fn unpack(first: i64, mut packed: &[u8], events: &mut Vec<i64>) -> Outcome<()> {
     events.clear();
     let mut before = first;
     while !packed.is_empty() {

@@ -40,6 +40,7 @@ mod small_blocks;
 mod store;
 mod upkeep;
 mod verbs;
+mod verify;
 mod webhooks;
 mod writer;
 

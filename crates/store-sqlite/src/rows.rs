@@ -366,7 +366,8 @@ fn delivery(
     })
 }
 
-fn state(record: &Record<'_, '_>) -> Outcome<DeliveryState> {
+/// What became of a delivery, by its row.
+pub(crate) fn state(record: &Record<'_, '_>) -> Outcome<DeliveryState> {
     let (due_at, ended_at) = (record.optional_time("due_at")?, record.optional_time("ended_at")?);
     match (record.get::<i64>("state")?, due_at, ended_at, record.optional_code("why")?) {
         (PENDING, Some(next_attempt_at), None, None) => Ok(DeliveryState::Pending { next_attempt_at }),

@@ -8,15 +8,17 @@ use tidings_model::{
     Timestamp, Webhook, WebhookId,
 };
 use tidings_store::{
-    Activity, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
+    Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Pruned,
-    ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement,
-    Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Place,
+    Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled,
+    Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
-use crate::{append, credentials, deliveries, environments, event_types, events, history, keys, lease, people, settle, upkeep, webhooks};
+use crate::{
+    append, credentials, deliveries, environments, event_types, events, history, keys, lease, people, settle, upkeep, verify, webhooks,
+};
 
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
 
@@ -323,5 +325,12 @@ impl Store for SqliteStore {
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
         let fresh = self.writer.fresh();
         self.readers.run(move |connection| upkeep::stats(connection, &fresh, at)).await
+    }
+
+    async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError> {
+        let place = place.clone();
+        self.readers
+            .run(move |connection| verify::step(connection, &place, as_of, limit))
+            .await
     }
 }

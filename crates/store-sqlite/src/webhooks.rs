@@ -257,7 +257,8 @@ fn columns(webhook: &Webhook, environment: i64) -> Outcome<[Value; 15]> {
     ])
 }
 
-fn webhook(row: &Row<'_>, environment: EnvironmentId) -> Outcome<Webhook> {
+/// A webhook, by its row.
+pub(crate) fn webhook(row: &Row<'_>, environment: EnvironmentId) -> Outcome<Webhook> {
     let record = Record::new(row, "webhooks", &["id"]);
     let sealed = |column: &str| record.get::<Option<Vec<u8>>>(column).map(|bytes| bytes.map(SealedSecret));
     let state = match (record.optional_time("disabled_at")?, record.optional_code("disabled_why")?) {

@@ -16,6 +16,7 @@ mod log;
 mod memory;
 mod people;
 mod verbs;
+mod verify;
 
 pub use activity::{Activity, ActivityCounts};
 pub use config::{
@@ -33,3 +34,4 @@ pub use log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreSt
 pub use memory::MemStore;
 pub use people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, PersonRole, Session, SessionId};
 pub use verbs::Store;
+pub use verify::{AsOf, Check, Finding, LEASE_MAX, MadeAttempt, Missing, OVERDUE_AFTER, Place, Thing, ToldDelivery, Verified, judge};

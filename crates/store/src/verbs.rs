@@ -18,6 +18,7 @@ use crate::error::StoreError;
 use crate::keys::{MasterKeyUse, NewServerKey, Reseal, SealedWebhook, ServerKey};
 use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
 use crate::people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, Session, SessionId};
+use crate::verify::{AsOf, Place, Verified};
 
 /// What a verb answers: it could not be done at all, or it was refused for a reason of its own, or it was done.
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
@@ -229,4 +230,8 @@ pub trait Store: Send + Sync {
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;
     /// Figures for the metrics.
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
+    /// Takes one step through the store and says what is not as it always is: every [`Finding`](crate::Finding) names it. A step looks at about `limit`
+    /// rows (at least one, and all that belong to it) as of one moment, and keeps nobody from writing. Where the answer's `next` is followed from
+    /// [`Place::start`] to its end, everything was looked at that was there all the while.
+    async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError>;
 }

@@ -118,7 +118,11 @@ fn a_token_of_an_older_key_is_accepted_until_that_key_is_retired() {
     let token = keys().mint(&claims()).unwrap();
     let rotated = TokenKeys::new(&[2; 32], &[(KEY, NOW + 10)]);
     let verified = rotated.verify::<Claims>(&token, "api", NOW + 9).unwrap();
-    assert_eq!((verified.claims, verified.until_secs), (claims(), NOW + 10), "the key ends before the token");
+    assert_eq!(
+        (verified.claims, verified.until_secs),
+        (claims(), NOW + 10),
+        "the key ends before the token"
+    );
     for keys in [&rotated, &TokenKeys::new(&[2; 32], &[])] {
         let verdict = keys.verify::<Claims>(&token, "api", NOW + 10);
         assert!(matches!(verdict, Err(TokenError::UnknownKey)), "{verdict:?}");
@@ -139,7 +143,10 @@ fn a_token_from_the_future_is_refused_but_a_clock_may_have_been_set_back_by_a_mi
         };
         assert!(verify(NOW + 60).is_ok(), "{claim}");
         let early = verify(NOW + 61);
-        assert!(matches!(early, Err(TokenError::NotYet { from }) if from == NOW + 61), "{claim}: {early:?}");
+        assert!(
+            matches!(early, Err(TokenError::NotYet { from }) if from == NOW + 61),
+            "{claim}: {early:?}"
+        );
     }
 }
 
@@ -152,7 +159,10 @@ fn a_token_that_is_cut_off_or_huge_is_malformed() {
     let padded = json!({"aud": "api", "exp": NOW + 1, "padding": "x".repeat(10_000)});
     let huge = keys().mint(&padded).unwrap();
     let verdict = keys().verify::<serde_json::Value>(&huge, "api", NOW);
-    assert!(matches!(&verdict, Err(TokenError::Malformed(why)) if why.contains("8192 bytes")), "{verdict:?}");
+    assert!(
+        matches!(&verdict, Err(TokenError::Malformed(why)) if why.contains("8192 bytes")),
+        "{verdict:?}"
+    );
 }
 
 #[test]

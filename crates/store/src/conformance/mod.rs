@@ -38,6 +38,7 @@ pub mod sessions;
 pub mod settle;
 mod suite;
 pub mod upkeep;
+pub mod verify;
 pub mod webhooks;
 mod world;
 

@@ -153,6 +153,16 @@ macro_rules! conformance_suite {
                 history_is_forgotten_up_to_a_limit_of_each_kind
                 figures_count_what_is_pending_and_overdue
             }
+            verify {
+                a_store_that_was_used_as_it_should_be_is_sound
+                a_verification_goes_on_where_it_stopped
+                what_nobody_works_on_is_found
+                what_is_due_is_not_late_where_somebody_works_or_nobody_serves
+                a_lease_that_does_not_end_is_found
+                an_attempt_without_the_one_before_it_is_found
+                a_delivery_into_another_environment_is_found
+                a_pending_delivery_to_no_webhook_is_found
+            }
             races {
                 one_of_many_appends_with_one_key_is_written
                 appends_at_once_get_ids_of_their_own

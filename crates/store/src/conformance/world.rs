@@ -12,8 +12,8 @@ use tidings_model::{
 };
 
 use crate::{
-    Appended, CustomEventType, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, Page, Settled,
-    Settlement, Start, Store, StoreStats, Target,
+    Appended, AsOf, CustomEventType, DueBatch, DueWebhook, Finding, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, Page,
+    Place, Settled, Settlement, Start, Store, StoreStats, Target,
 };
 
 /// When every case begins.
@@ -309,10 +309,28 @@ impl World {
         due
     }
 
+    /// Everything that is not as it should be, found so many rows at a time.
+    pub(super) async fn verify(&self, as_of: AsOf, limit: usize) -> Vec<Finding> {
+        verify(&*self.store, as_of, limit).await
+    }
+
     /// The figures of the store.
     pub(super) async fn stats(&self, when: Timestamp) -> StoreStats {
         self.store.stats(when).await.done()
     }
+}
+
+/// Everything that is not as it should be in a store, found so many rows at a time.
+pub(super) async fn verify(store: &dyn Store, as_of: AsOf, limit: usize) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut place = Some(Place::start());
+    while let Some(here) = place {
+        let verified = store.verify(&here, as_of, limit).await.done();
+        assert_ne!(verified.next.as_ref(), Some(&here), "a verification does not stand still");
+        findings.extend(verified.findings);
+        place = verified.next;
+    }
+    findings
 }
 
 /// The n-th delivery of an event.

@@ -10,6 +10,7 @@ mod log;
 mod people;
 mod road;
 mod upkeep;
+mod verify;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -23,11 +24,11 @@ use tidings_model::{
 };
 
 use crate::{
-    Activity, ActivityCounts, AppendRefusal, Appended, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
+    Activity, ActivityCounts, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
     CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
     EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey,
-    Page, Person, PersonChange, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey,
-    Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, WebhookFilter, WebhookWithHealth,
+    Page, Person, PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey,
+    Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -363,5 +364,9 @@ impl Store for MemStore {
 
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
         Ok(self.state().stats(at))
+    }
+
+    async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError> {
+        Ok(self.state().verify(place, as_of, limit))
     }
 }

@@ -18,10 +18,12 @@ use std::sync::Arc;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
+use tidings_model::Timestamp;
 
 use self::actor::Actor;
 use self::op::Op;
-use crate::{MemStore, Store};
+use super::world::verify;
+use crate::{AsOf, MemStore, Store};
 
 /// Runs random operations against a new store and against [`MemStore`], so many times over, and panics with the shortest run of operations that it
 /// finds where the two answer differently. A seed can be given as `PROPTEST_RNG_SEED`.
@@ -71,6 +73,17 @@ where
         let (expected, seen) = (model.look().await, tested.look().await);
         if let Some((expected, seen)) = expected.into_iter().zip(seen).find(|(expected, seen)| expected != seen) {
             return Err(format!("{told}then the model shows\n  {expected}\nthe store shows\n  {seen}"));
+        }
+    }
+    // Later than any lease: the clock of these runs goes back, too.
+    let as_of = AsOf {
+        at: Timestamp::MAX,
+        served: false,
+    };
+    for (name, store) in [("model", &model.store), ("store", &tested.store)] {
+        let findings = verify(&**store, as_of, 3).await;
+        if !findings.is_empty() {
+            return Err(format!("{told}then the {name} is not sound\n  {findings:?}"));
         }
     }
     drop(tested);
