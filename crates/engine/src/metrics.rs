@@ -67,6 +67,8 @@ pub struct Metrics {
     pub disabled: Counter,
     /// Events removed by retention.
     pub pruned: Counter,
+    /// Pending deliveries that can never be sent, as of the last look.
+    pub orphaned: Gauge,
 }
 
 impl Metrics {
@@ -85,6 +87,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             disabled: Counter::default(),
             pruned: Counter::default(),
+            orphaned: Gauge::default(),
         };
         registry.register("tidings_events_accepted", "Events accepted durably", metrics.accepted.clone());
         registry.register(
@@ -123,6 +126,11 @@ impl Metrics {
             metrics.disabled.clone(),
         );
         registry.register("tidings_events_pruned", "Events removed by retention", metrics.pruned.clone());
+        registry.register(
+            "tidings_deliveries_orphaned",
+            "Pending deliveries whose event or webhook is not there, looked for every five minutes; `tidings verify` names them",
+            metrics.orphaned.clone(),
+        );
         metrics
     }
 

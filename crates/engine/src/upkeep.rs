@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidings_model::limits::{ACTIVITY_DAYS, AUDIT_DAYS};
 use tidings_model::{EnvironmentId, Timestamp};
 use tidings_runtime::OnError;
-use tidings_store::{DueWebhook, StoreError};
+use tidings_store::{AsOf, Check, DueWebhook, Finding, Place, StoreError};
 use tokio::sync::Notify;
 
 use crate::engine::Engine;
@@ -19,6 +19,10 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const WRITE_ACTIVITY_EVERY: Duration = Duration::from_secs(5);
 /// Events that one transaction of retention removes, at most: small enough that accepting does not notice.
 const PRUNE_EVENTS: usize = 200;
+/// How often the store is looked through for deliveries that can never be sent.
+const COUNT_ORPHANS_EVERY: Duration = Duration::from_secs(300);
+/// Pending deliveries that are looked at as of one moment.
+const ORPHANS_ROWS: usize = 1_000;
 /// Deliveries that one transaction cancels, at most.
 const CANCEL_DELIVERIES: usize = 500;
 /// Idempotency keys that one transaction forgets, at most.
@@ -29,7 +33,7 @@ const FORGET_HISTORY: usize = 1_000;
 impl Engine {
     pub(crate) fn start_upkeep(self: &Arc<Self>) {
         let (alarms, reconcile) = (Arc::clone(self), Arc::clone(self));
-        let (activity, prune) = (Arc::clone(self), Arc::clone(self));
+        let (activity, prune, orphans) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         self.tasks
             .spawn("alarms", OnError::StopProcess, async move { alarms.ring_alarms().await });
         self.tasks.spawn("reconcile", OnError::StopProcess, async move {
@@ -49,6 +53,14 @@ impl Engine {
                 tell("prune", prune.prune_tick().await);
             }
             Ok::<(), StoreError>(())
+        });
+        self.tasks.spawn("orphans", OnError::StopProcess, async move {
+            loop {
+                tell("orphans", orphans.orphans_tick().await);
+                if !orphans.pause(COUNT_ORPHANS_EVERY).await {
+                    return Ok::<(), StoreError>(());
+                }
+            }
         });
     }
 
@@ -77,6 +89,15 @@ impl Engine {
         }
     }
 
+    /// Waits that long. False: the process is ending.
+    async fn pause(&self, duration: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.tasks.shutdown().begun() => false,
+            () = self.clock.sleep(duration) => true,
+        }
+    }
+
     /// Waits until something was counted, and then for more of it. False: the process is ending.
     async fn something_gathered(&self) -> bool {
         tokio::select! {
@@ -84,11 +105,7 @@ impl Engine {
             () = self.tasks.shutdown().begun() => return false,
             () = self.activity.begun() => {}
         }
-        tokio::select! {
-            biased;
-            () = self.tasks.shutdown().begun() => false, // stopping writes what has gathered
-            () = self.clock.sleep(WRITE_ACTIVITY_EVERY) => true,
-        }
+        self.pause(WRITE_ACTIVITY_EVERY).await // stopping writes what has gathered
     }
 
     /// Compares memory with the store: routing versions, what is due, what has to be cancelled.
@@ -139,6 +156,35 @@ impl Engine {
         for gone in self.store.deleted_environments().await? {
             self.prune(gone, Timestamp::MAX).await?;
         }
+        Ok(())
+    }
+
+    /// Counts pending deliveries that have lost their event or their webhook: nothing in Tidings makes one, and nothing would ever end it.
+    pub async fn orphans_tick(self: &Arc<Self>) -> Result<(), StoreError> {
+        let as_of = AsOf {
+            at: self.clock.now(),
+            served_since: None,
+        };
+        let (mut place, mut orphans) = (Some(Place::of(Check::Pending)), 0);
+        while let Some(here) = place.filter(|place| place.check == Check::Pending) {
+            let step = self.store.verify(&here, as_of, ORPHANS_ROWS).await?;
+            orphans += step
+                .findings
+                .iter()
+                .filter(|finding| matches!(finding, Finding::Orphan { .. }))
+                .count();
+            if self.tasks.shutdown().has_begun() {
+                return Ok(());
+            }
+            place = step.next;
+        }
+        if orphans > 0 {
+            tracing::error!(
+                orphans,
+                "pending deliveries have lost their event or their webhook; `tidings verify` names them"
+            );
+        }
+        self.metrics.orphaned.set(i64::try_from(orphans).unwrap_or(i64::MAX));
         Ok(())
     }
 

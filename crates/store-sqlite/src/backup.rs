@@ -1,6 +1,6 @@
 //! Copies and checks of a store, running or not: both only read, and neither asks for the folder's lock.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
     remove(&unfinished).map_err(|error| refused(&error))?;
     folder::create_private(&unfinished).map_err(|error| refused(&error))?;
     let copied = copy(&source, &unfinished, &mut progress).and_then(|pages| {
-        publish(&unfinished, to).map_err(|error| refused(&error))?;
+        folder::publish(&unfinished, to).map_err(|error| refused(&error))?;
         let bytes = fs::metadata(to).map_err(|error| refused(&error))?.len();
         Ok(BackupReport { pages, bytes, schema })
     });
@@ -105,23 +105,14 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(u64, u64)) 
     Ok(pages)
 }
 
-/// Gives a whole copy its name, durably.
-fn publish(unfinished: &Path, to: &Path) -> io::Result<()> {
-    File::open(unfinished)?.sync_all()?;
-    fs::rename(unfinished, to)?;
-    match to.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => folder::sync_folder(parent),
-        _ => folder::sync_folder(Path::new(".")),
-    }
-}
-
 fn unfinished(to: &Path) -> PathBuf {
     let mut name = to.as_os_str().to_owned();
     name.push(".unfinished");
     name.into()
 }
 
-fn remove(file: &Path) -> io::Result<()> {
+/// Removes a file that may not be there.
+pub(crate) fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -145,13 +136,7 @@ pub struct CheckReport {
 pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     let (source, schema) = open(folder)?;
     let failed = |error: rusqlite::Error| OpenError::of(&folder.join(DATABASE), &error);
-    let master_key_id = match schema {
-        ..MASTER_KEY_SINCE => None,
-        _ => source
-            .query_row(keys::KEPT_MASTER_KEY, [], |row| row.get(0))
-            .optional()
-            .map_err(failed)?,
-    };
+    let master_key_id = master_key_id(&source, schema).map_err(failed)?;
     let faults = source
         .prepare(&format!("-- check: every page\n PRAGMA quick_check({FAULTS_NAMED})"))
         .and_then(|mut statement| {
@@ -168,8 +153,16 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     })
 }
 
+/// The id of the master key that the secrets of a database are sealed with.
+pub(crate) fn master_key_id(connection: &Connection, schema: u32) -> rusqlite::Result<Option<MasterKeyId>> {
+    match schema {
+        ..MASTER_KEY_SINCE => Ok(None),
+        _ => connection.query_row(keys::KEPT_MASTER_KEY, [], |row| row.get(0)).optional(),
+    }
+}
+
 /// A connection that only reads, also when it is the last to leave: then it does not checkpoint either.
-fn open(folder: &Path) -> Result<(Connection, u32), OpenError> {
+pub(crate) fn open(folder: &Path) -> Result<(Connection, u32), OpenError> {
     let file = folder.join(DATABASE);
     let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
     let source = connection::open_reader(&file).map_err(failed)?;

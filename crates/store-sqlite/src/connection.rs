@@ -21,6 +21,8 @@ const READER_CACHE_KIB: i64 = 2 * 1024;
 const READER_MMAP_BYTES: i64 = 32 * 1024 * 1024;
 /// More than all statements of this crate, so that each is prepared once.
 const STATEMENTS: usize = 128;
+/// Instructions of SQLite between two words about the progress of a long read: some milliseconds.
+pub(crate) const PROGRESS_INSTRUCTIONS: i32 = 50_000;
 /// What a write-ahead log that grew is cut back to once it starts anew.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -59,7 +61,7 @@ fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 
 /// Makes the database of a new data folder. It comes into being under another name, so that a crash never leaves half of one.
 pub(crate) fn create(file: &Path, at_millis: i64) -> Result<(), OpenError> {
-    let unfinished = file.with_extension("db.new");
+    let unfinished = folder::unfinished(file);
     let failed = |error: rusqlite::Error| OpenError::of(&unfinished, &error);
     if unfinished.exists() {
         std::fs::remove_file(&unfinished).map_err(|error| OpenError::io(&unfinished, &error))?;

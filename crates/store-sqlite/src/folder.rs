@@ -45,6 +45,18 @@ pub enum OpenError {
         /// The newest schema of this binary.
         known: u32,
     },
+    /// An earlier version of Tidings wrote it, and it was asked for something that only the newest schema has.
+    #[error(
+        "the database {file} has schema {found}, and this Tidings works with {known}: start `tidings serve` on it once, which brings it there"
+    )]
+    Older {
+        /// The database.
+        file: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The newest schema of this binary.
+        known: u32,
+    },
     /// Its schema came about in another way than this binary's.
     #[error("the database {file} was made by another build: its migration {version} is not the one of this binary")]
     Changed {
@@ -139,6 +151,21 @@ pub(crate) fn create_private(file: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(file).map(drop)
+}
+
+/// What a database is called until it is whole. Whoever makes the next one removes it.
+pub(crate) fn unfinished(database: &Path) -> PathBuf {
+    database.with_extension("db.new")
+}
+
+/// Gives a whole file its name, durably.
+pub(crate) fn publish(unfinished: &Path, to: &Path) -> io::Result<()> {
+    File::open(unfinished)?.sync_all()?;
+    std::fs::rename(unfinished, to)?;
+    match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
+        _ => sync_folder(Path::new(".")),
+    }
 }
 
 /// Makes the entries of a folder durable: a new or renamed file is only there after a crash when its folder was synced.

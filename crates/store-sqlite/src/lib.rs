@@ -1,7 +1,7 @@
 //! The embedded default store: one SQLite database in the data folder.
 //!
-//! Owns: the data folder's lock and database file, the schema and its migrations, the one writer thread with its group commit, the readers, checkpoints
-//! and backups. One verb is one function with its SQL beside it, in the file of its group.
+//! Owns: the data folder's lock and database file, the schema and its migrations, the one writer thread with its group commit, the readers, checkpoints,
+//! backups, restoring them, and verification. One verb is one function with its SQL beside it, in the file of its group.
 //!
 //! Never knows: the engine, HTTP, or what time it is: verbs are told, and the clock that it is given only measures commits and dates migrations.
 
@@ -24,6 +24,7 @@ mod folder;
 mod fresh;
 mod health;
 mod history;
+mod inspect;
 mod keys;
 mod lease;
 mod migrations;
@@ -33,6 +34,7 @@ mod plan;
 mod readers;
 mod record;
 mod recover;
+mod restore;
 mod rows;
 mod settle;
 #[cfg(test)]
@@ -46,4 +48,6 @@ mod writer;
 
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
 pub use folder::{OpenError, is_in_use};
+pub use inspect::Inspection;
+pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};
 pub use store::{CommitFigures, SqliteOptions, SqliteStore};

@@ -67,7 +67,7 @@ impl Readers {
 }
 
 /// One transaction, so that the statements of a verb agree with each other.
-fn read<T>(connection: &mut Connection, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+pub(crate) fn read<T>(connection: &mut Connection, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
     let transaction = connection.transaction()?;
     let found = work(&transaction)?;
     transaction.commit()?;

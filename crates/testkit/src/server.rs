@@ -94,8 +94,15 @@ impl TestServer {
 
     /// Starts the binary as an operator would who says nothing but these arguments.
     pub async fn start_with(binary: impl AsRef<Path>, arguments: &[&str]) -> Self {
+        let mut server = Self::stopped(binary, arguments);
+        server.restart().await;
+        server
+    }
+
+    /// An empty data folder, on which the binary can be started with these arguments.
+    pub fn stopped(binary: impl AsRef<Path>, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a data folder");
-        let mut server = Self {
+        Self {
             binary: binary.as_ref().to_path_buf(),
             folder,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -107,9 +114,7 @@ impl TestServer {
             },
             listening: JoinSet::new(),
             said: Arc::default(),
-        };
-        server.restart().await;
-        server
+        }
     }
 
     /// Says something else to the process when it is started the next time.

@@ -14,7 +14,9 @@ use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
 use crate::commands::keys::Keys;
 use crate::commands::people::People;
+use crate::commands::restore::Restore;
 use crate::commands::test::Test;
+use crate::commands::verify::Verify;
 use crate::commands::webhooks::Webhooks;
 use crate::config::{Flags, Serve};
 use crate::failure::STATUSES;
@@ -89,6 +91,10 @@ Examples:
     Test(Test),
     /// Copy the database into a file, while the server runs.
     Backup(Backup),
+    /// Put a backup into a data folder that has no database.
+    Restore(Restore),
+    /// Hold a data folder against what is always true of it.
+    Verify(Verify),
     /// Look for what is wrong with an installation, and say what to do.
     Doctor(Doctor),
     /// Print every setting, its value, and where it comes from.

@@ -9,10 +9,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tidings_app::keys::{GivenKey, KeeperError, KeyKeeper, MasterKeys};
+use tidings_model::Timestamp;
 use tidings_runtime::{Entropy, SystemEntropy};
 use tidings_signing::{MasterKey, MasterKeyError};
 use tidings_store_sqlite::is_in_use;
@@ -180,6 +182,16 @@ pub(crate) fn announced(folder: &Path) -> Option<Announced> {
     // In this order: a server takes an old note away before it takes the folder.
     is_in_use(folder).then_some(())?;
     serde_json::from_slice(&fs::read(folder.join(SERVER_FILE)).ok()?).ok()
+}
+
+/// Since when a server has been running on a data folder; `None` when none does.
+pub(crate) fn served_since(folder: &Path) -> Option<Timestamp> {
+    announced(folder)?;
+    let written = fs::metadata(folder.join(SERVER_FILE))
+        .and_then(|metadata| metadata.modified())
+        .ok()?;
+    let since = written.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// Whether anybody but the owner may use a file or a folder.

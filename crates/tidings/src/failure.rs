@@ -10,11 +10,11 @@ use tidings_client::{Error, Problem};
 use tidings_engine::StartError;
 use tidings_signing::MintError;
 use tidings_store::StoreError;
-use tidings_store_sqlite::{BackupError, OpenError};
+use tidings_store_sqlite::{BackupError, OpenError, RestoreError};
 use url::Url;
 
 use crate::config::ConfigError;
-use crate::data_folder::DataFolderError;
+use crate::data_folder::{DataFolderError, KEY_FILE};
 use crate::listen::ListenError;
 use crate::node::NodeError;
 use crate::output::{printable, say};
@@ -79,7 +79,7 @@ pub(crate) enum CommandError {
     /// A local token could not be made.
     #[error(transparent)]
     Minting(#[from] MintError),
-    /// There is nothing to make a backup of.
+    /// There is nothing to look at or to make a backup of.
     #[error("there is no database in {folder}: name the data folder of a server with --data")]
     NoDatabase {
         /// The data folder.
@@ -88,6 +88,15 @@ pub(crate) enum CommandError {
     /// A backup could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// A backup could not be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The database of a data folder cannot be looked at.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Looking at it failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// It was done, and the answer is no. What there is to say is said.
     #[error("the answer is no")]
     No,
@@ -114,10 +123,12 @@ mod sysexits {
 pub(crate) const STATUSES: &str = "\
 Exit status:
   0   done
-  1   the answer is no: a test that did not pass, a doctor that found something
+  1   the answer is no: a test that did not pass, a doctor or a verification that
+      found something
   64  wrong usage
-  65  the server refused what was sent, or the database is damaged or foreign
-  66  a file that is named cannot be read, or there is nothing to back up
+  65  the server refused what was sent, or the database or the backup is damaged,
+      foreign, or of another version
+  66  a file that is named cannot be read, or there is nothing to back up or verify
   69  no server can be reached, or the address to listen on cannot be had
   70  a fault
   73  the data folder or a file cannot be made or written: a full disk, for one
@@ -150,9 +161,15 @@ impl CommandError {
             ),
             Self::Asking(error) => printable(&error.to_string()),
             Self::Node(NodeError::Open(error @ OpenError::Changed { .. }))
-            | Self::Backup(BackupError::Source(error @ OpenError::Changed { .. })) => {
+            | Self::Backup(BackupError::Source(error @ OpenError::Changed { .. }))
+            | Self::Open(error @ OpenError::Changed { .. }) => {
                 format!(
                     "{error}\nUse the build that made it. If there was none, it is damaged: restore it from a copy made by `tidings backup`."
+                )
+            }
+            Self::Restore(error @ RestoreError::WrongKey { .. }) => {
+                format!(
+                    "{error}: nothing was restored. Put the key that was kept with the backup into the folder as {KEY_FILE}, or give it as TIDINGS_MASTER_KEY."
                 )
             }
             other => other.to_string(),
@@ -170,6 +187,10 @@ impl CommandError {
             Self::Config(_) => sysexits::CONFIG,
             Self::DataFolder(error) => status_of_folder(error),
             Self::Backup(error) => status_of_backup(error),
+            Self::Restore(error) => status_of_restore(error),
+            Self::Open(error) => status_of_store(error),
+            Self::Store(StoreError::Damaged(_)) => sysexits::DATA,
+            Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
             Self::Node(error) => status_of_node(error),
             Self::Listen(error) => status_of_port(error),
             Self::Input { .. } | Self::NoDatabase { .. } => sysexits::NO_INPUT,
@@ -219,7 +240,7 @@ fn status_of_store(error: &OpenError) -> u8 {
         OpenError::Folder { .. } | OpenError::Unavailable { .. } => sysexits::CANNOT_CREATE,
         OpenError::InUse { .. } => sysexits::TRY_AGAIN,
         // A scrambled row of the schema's history looks like one of another build.
-        OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Changed { .. } => sysexits::DATA,
+        OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Older { .. } | OpenError::Changed { .. } => sysexits::DATA,
     }
 }
 
@@ -228,6 +249,16 @@ fn status_of_backup(error: &BackupError) -> u8 {
         BackupError::Source(error) => status_of_store(error),
         BackupError::Exists(_) | BackupError::Target { .. } | BackupError::Copy(_) => sysexits::CANNOT_CREATE,
         BackupError::Locked => sysexits::TRY_AGAIN,
+    }
+}
+
+fn status_of_restore(error: &RestoreError) -> u8 {
+    match error {
+        RestoreError::Folder(error) => status_of_store(error),
+        RestoreError::Unreadable { .. } => sysexits::NO_INPUT,
+        RestoreError::Exists(_) | RestoreError::Target { .. } => sysexits::CANNOT_CREATE,
+        RestoreError::HasLog { .. } | RestoreError::Damaged { .. } | RestoreError::Newer { .. } => sysexits::DATA,
+        RestoreError::WrongKey { .. } => sysexits::CONFIG,
     }
 }
 

@@ -214,6 +214,12 @@ async fn a_full_disk_is_73_wherever_it_is_met() {
     let (data, to) = (server.data().to_str().unwrap(), folder.path().join("backup.db"));
     let (status, said) = without_room(64, &["backup", "--data", data, "--to", to.to_str().unwrap()]);
     assert!(status == Some(73) && !to.exists(), "{status:?} {said}");
+    tidings_store_sqlite::backup(server.data(), &to, |_, _| ()).unwrap();
+    let (new, to) = (folder.path().join("new"), to.to_str().unwrap());
+    fs::create_dir(&new).unwrap();
+    fs::copy(server.data().join("master.key"), new.join("master.key")).unwrap();
+    let (status, said) = without_room(64, &["restore", "--data", new.to_str().unwrap(), "--from", to]);
+    assert!(status == Some(73) && !new.join("tidings.db").exists(), "{status:?} {said}");
 }
 
 #[test]

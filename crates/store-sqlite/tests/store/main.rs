@@ -5,5 +5,9 @@
 mod backup;
 mod commits;
 mod conformance;
+mod fixtures;
+mod lives;
 mod opening;
+mod restore;
+mod verify;
 mod world;

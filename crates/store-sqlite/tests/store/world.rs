@@ -77,7 +77,15 @@ impl World {
     fn described_webhook(&self) -> Webhook {
         Webhook {
             id: self.webhook,
-            environment: self.environment,
+            ..Self::webhook_of(self.environment)
+        }
+    }
+
+    /// An active webhook of an environment.
+    pub(crate) fn webhook_of(environment: EnvironmentId) -> Webhook {
+        Webhook {
+            id: WebhookId::new(START, 0),
+            environment,
             tenant: None,
             name: "Orders".to_owned(),
             description: String::new(),

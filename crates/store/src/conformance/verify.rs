@@ -11,7 +11,10 @@ use crate::{AsOf, Finding, LeaseGrant, Missing, NewEvent, OVERDUE_AFTER, PersonR
 
 /// While an engine works on the store.
 const fn served(at: Timestamp) -> AsOf {
-    AsOf { at, served: true }
+    AsOf {
+        at,
+        served_since: Some(Timestamp::from_millis(0)),
+    }
 }
 
 /// Everything that can happen to events, in an environment with two webhooks.
@@ -149,9 +152,17 @@ pub async fn what_is_due_is_not_late_where_somebody_works_or_nobody_serves(store
         world.publish(at(seconds), &[webhook]).await;
     }
     let long = at(3) + OVERDUE_AFTER;
-    let stopped = AsOf { at: long, served: false };
+    let stopped = AsOf {
+        at: long,
+        served_since: None,
+    };
     assert_eq!(world.verify(served(long), 10).await.len(), 1);
     assert_eq!(world.verify(stopped, 10).await, []);
+    let started = AsOf {
+        at: long,
+        served_since: Some(at(4)),
+    };
+    assert_eq!(world.verify(started, 10).await, [], "who has just begun is given the time");
     let leased = world.lease(webhook, long, 1).await.deliveries;
     assert_eq!(world.verify(served(long), 10).await, [], "the first of them is being sent");
     world.settle(settlement(&leased[0], Verdict::Exhausted, long)).await;

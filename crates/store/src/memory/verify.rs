@@ -16,7 +16,7 @@ impl State {
                 next: place.next_check(),
                 ..Verified::default()
             },
-            Check::Configuration => self.page(
+            Check::Configuration => page(
                 place,
                 limit,
                 &self.credentials,
@@ -33,7 +33,7 @@ impl State {
             ),
             Check::Webhooks => {
                 let all: BTreeSet<_> = self.webhooks.keys().chain(self.former.keys()).collect();
-                self.page(
+                page(
                     place,
                     limit,
                     all,
@@ -43,7 +43,7 @@ impl State {
             }
             Check::Pending => {
                 let pending = self.all_deliveries().filter(|(_, _, delivery)| delivery.due_at().is_some());
-                self.page(
+                page(
                     place,
                     limit,
                     pending,
@@ -51,14 +51,14 @@ impl State {
                     |(id, event, delivery)| self.verify_pending(id, event, delivery, as_of),
                 )
             }
-            Check::Events => self.page(
+            Check::Events => page(
                 place,
                 limit,
                 &self.events,
                 |_, (id, _)| id.raw().to_string(),
                 |(_, event)| self.verify_event(event),
             ),
-            Check::Keys => self.page(
+            Check::Keys => page(
                 place,
                 limit,
                 &self.keys,
@@ -66,37 +66,6 @@ impl State {
                 |((environment, key), row)| self.verify_key(*environment, key, row.first.event, row.first.deliveries),
             ),
         }
-    }
-
-    /// Looks at some of a kind of thing, after the one where the last step ended.
-    fn page<T>(
-        &self,
-        place: &Place,
-        limit: usize,
-        things: impl IntoIterator<Item = T>,
-        name: impl Fn(usize, &T) -> String,
-        look: impl Fn(T) -> Vec<Finding>,
-    ) -> Verified {
-        let mut named = things
-            .into_iter()
-            .enumerate()
-            .map(|(number, thing)| (name(number, &thing), thing))
-            .peekable();
-        if !place.after.is_empty() {
-            let _before = named.by_ref().find(|(name, _)| *name == place.after);
-        }
-        let mut verified = Verified::default();
-        let mut after = String::new();
-        for (name, thing) in named.by_ref().take(limit) {
-            verified.looked_at += 1;
-            verified.findings.extend(look(thing));
-            after = name;
-        }
-        verified.next = match named.peek() {
-            Some(_) => Some(Place { check: place.check, after }),
-            None => place.next_check(),
-        };
-        verified
     }
 
     fn verify_webhook(&self, id: WebhookId, as_of: AsOf) -> Vec<Finding> {
@@ -210,4 +179,34 @@ fn made(attempt: &Attempt) -> MadeAttempt {
         verdict: attempt.verdict,
         status: Some(attempt.exchange.status()),
     }
+}
+
+/// Looks at some of a kind of thing, after the one where the last step ended.
+fn page<T>(
+    place: &Place,
+    limit: usize,
+    things: impl IntoIterator<Item = T>,
+    name: impl Fn(usize, &T) -> String,
+    look: impl Fn(T) -> Vec<Finding>,
+) -> Verified {
+    let mut named = things
+        .into_iter()
+        .enumerate()
+        .map(|(number, thing)| (name(number, &thing), thing))
+        .peekable();
+    if !place.after.is_empty() {
+        let _before = named.by_ref().find(|(name, _)| *name == place.after);
+    }
+    let mut verified = Verified::default();
+    let mut after = String::new();
+    for (name, thing) in named.by_ref().take(limit) {
+        verified.looked_at += 1;
+        verified.findings.extend(look(thing));
+        after = name;
+    }
+    verified.next = match named.peek() {
+        Some(_) => Some(Place { check: place.check, after }),
+        None => place.next_check(),
+    };
+    verified
 }

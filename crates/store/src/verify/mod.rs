@@ -101,14 +101,15 @@ impl Place {
 pub struct AsOf {
     /// The time.
     pub at: Timestamp,
-    /// Whether an engine works on the store. Where none does, nothing can be late.
-    pub served: bool,
+    /// Since when an engine has been working on the store. Where none does, nothing can be late.
+    pub served_since: Option<Timestamp>,
 }
 
 impl AsOf {
-    /// What was due by then is overdue; `None` where nothing can be.
+    /// What was due by then is overdue; `None` where nothing can be, as in an engine's first minutes.
     pub fn overdue_since(&self) -> Option<Timestamp> {
-        self.served.then(|| self.at - OVERDUE_AFTER)
+        let long_ago = self.at - OVERDUE_AFTER;
+        self.served_since.filter(|since| *since <= long_ago).map(|_| long_ago)
     }
 
     /// No lease ends after this.

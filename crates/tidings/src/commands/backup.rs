@@ -7,7 +7,7 @@ use tidings_store_sqlite::backup;
 
 use crate::config::settings::DATA;
 use crate::config::{DataOnly, Flags};
-use crate::data_folder::DATABASE_FILE;
+use crate::data_folder::{DATABASE_FILE, KEY_FILE};
 use crate::failure::{CommandError, Outcome};
 use crate::output::{print, say};
 
@@ -16,8 +16,8 @@ const STEP_PERCENT: u64 = 10;
 
 /// Copies the database of a data folder into one new file, as it is at this moment. The server may run.
 ///
-/// The copy holds events, deliveries, webhooks and credentials. Secrets in it are sealed: keep a copy of the master key as well, somewhere else. To
-/// restore, put the copy into an empty data folder as tidings.db, and the key beside it as master.key.
+/// The copy holds events, deliveries, webhooks and credentials. Secrets in it are sealed with the master key, which is not in it: keep a copy of the key as
+/// well, apart from the backups, because who has both has the secrets. `tidings restore` puts a backup back.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Backup) -> Outcome {
     .map_err(|error| CommandError::Other(error.into()))??;
     print(&to.display().to_string())?;
     say(&format!(
-        "{} bytes, schema {}. Keep a copy of the master key, too: it is not in there.",
+        "{} bytes, schema {}. It needs its master key, which is not in it: keep a copy of {KEY_FILE}, apart from the backups.",
         report.bytes, report.schema
     ));
     Ok(())

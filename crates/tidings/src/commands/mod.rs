@@ -12,7 +12,9 @@ pub(crate) mod events;
 pub(crate) mod keys;
 mod openapi;
 pub(crate) mod people;
+pub(crate) mod restore;
 pub(crate) mod test;
+pub(crate) mod verify;
 pub(crate) mod webhooks;
 
 use crate::cli::Command;
@@ -56,6 +58,8 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Deliveries(args) => deliveries::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Config(args) => config::run(&args),
         Command::Openapi(args) => openapi::run(&args),

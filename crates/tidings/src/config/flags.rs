@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::setting::{Facts, Side};
-use super::settings::TABLE;
+use super::settings::{OUTPUT, TABLE};
 use super::{ConfigError, Layers};
 
 /// The heading over the flags that say which server to ask.
@@ -26,8 +26,8 @@ pub(crate) struct Flags<G> {
 pub(crate) trait Group {
     /// Over its flags in help.
     const HEADING: &'static str;
-    /// Whether the settings that this side reads are in it.
-    fn takes(side: Side) -> bool;
+    /// Whether that setting is in it.
+    fn takes(facts: &Facts) -> bool;
 }
 
 /// Those of the server.
@@ -39,34 +39,44 @@ pub(crate) enum Ask {}
 /// Only where the data is.
 #[derive(Clone, Debug)]
 pub(crate) enum DataOnly {}
+/// Where the data is, and how what is found is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum DataAndOutput {}
 /// All.
 #[derive(Clone, Debug)]
 pub(crate) enum Everything {}
 
 impl Group for Serve {
     const HEADING: &'static str = SERVE_HEADING;
-    fn takes(side: Side) -> bool {
-        side != Side::Ask
+    fn takes(facts: &Facts) -> bool {
+        facts.side != Side::Ask
     }
 }
 
 impl Group for Ask {
     const HEADING: &'static str = ASK_HEADING;
-    fn takes(side: Side) -> bool {
-        side != Side::Serve
+    fn takes(facts: &Facts) -> bool {
+        facts.side != Side::Serve
     }
 }
 
 impl Group for DataOnly {
     const HEADING: &'static str = SERVE_HEADING;
-    fn takes(side: Side) -> bool {
-        side == Side::Both
+    fn takes(facts: &Facts) -> bool {
+        facts.side == Side::Both
+    }
+}
+
+impl Group for DataAndOutput {
+    const HEADING: &'static str = SERVE_HEADING;
+    fn takes(facts: &Facts) -> bool {
+        facts.side == Side::Both || facts.key == OUTPUT.facts.key
     }
 }
 
 impl Group for Everything {
     const HEADING: &'static str = SERVE_HEADING;
-    fn takes(_: Side) -> bool {
+    fn takes(_: &Facts) -> bool {
         true
     }
 }
@@ -80,7 +90,7 @@ impl<G: Group> Flags<G> {
     fn facts() -> impl Iterator<Item = (&'static Facts, String)> {
         let facts = TABLE.iter().map(|setting| setting.facts());
         facts
-            .filter(|facts| G::takes(facts.side))
+            .filter(|facts| G::takes(facts))
             .filter_map(|facts| Some((facts, facts.flag()?)))
     }
 }

@@ -78,7 +78,7 @@ where
     // Later than any lease: the clock of these runs goes back, too.
     let as_of = AsOf {
         at: Timestamp::MAX,
-        served: false,
+        served_since: None,
     };
     for (name, store) in [("model", &model.store), ("store", &tested.store)] {
         let findings = verify(&**store, as_of, 3).await;

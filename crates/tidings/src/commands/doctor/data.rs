@@ -104,7 +104,13 @@ pub(super) fn store(read: Option<Result<CheckReport, OpenError>>) -> Finding {
                 report.schema, report.known_schema
             ),
         ),
-        Some(Ok(report)) => Finding::ok(CHECK, format!("every page is whole; schema {}", report.schema)),
+        Some(Ok(report)) => Finding::ok(
+            CHECK,
+            format!(
+                "every page is whole; schema {}; `tidings verify` looks at what is in them",
+                report.schema
+            ),
+        ),
     }
 }
 

@@ -1,0 +1,95 @@
+//! `tidings restore`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tidings_runtime::{Stopwatch, SystemClock};
+use tidings_signing::MasterKey;
+use tidings_store_sqlite::{RestoreReport, RestoreStep, restore};
+
+use crate::config::settings::{DATA, MASTER_KEY};
+use crate::config::{DataOnly, Flags};
+use crate::data_folder::{DataFolderError, KEY_FILE, read_key};
+use crate::failure::{CommandError, Outcome};
+use crate::output::{print, say};
+
+/// Between two words about the progress.
+const SAY_EVERY_US: u64 = 1_000_000;
+
+/// Put a backup into a data folder that has no database.
+///
+/// The backup is copied, every page of the copy is read, and its schema and its master key are checked, before it becomes the folder's database: all of
+/// it or nothing, whatever happens in between. Put the master key that belongs to it into the folder first, as master.key, or give it as
+/// TIDINGS_MASTER_KEY. Nothing is overwritten.
+///
+/// What was accepted after the backup was made is not in it. What was delivered after it was made is delivered again: receivers tell by the webhook-id
+/// header, which stays the same.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings restore --from tidings-backup.db
+  tidings restore --from /backups/tidings-2026-01-31.db --data /var/lib/tidings")]
+pub(crate) struct Restore {
+    /// The backup, made by `tidings backup`.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    #[command(flatten)]
+    settings: Flags<DataOnly>,
+}
+
+pub(crate) async fn run(args: Restore) -> Outcome {
+    let layers = args.settings.layers()?;
+    let data = layers.value(&DATA)?;
+    let key = key(&data, layers.optional(&MASTER_KEY)?)?;
+    let (from, folder) = (args.from, data.clone());
+    let report = tokio::task::spawn_blocking(move || {
+        let clock = SystemClock::new();
+        let mut said = Stopwatch::start(&clock);
+        restore(&from, &folder, key.map(|key| key.id().bytes()), move |step| {
+            if said.elapsed_us(&clock) >= SAY_EVERY_US {
+                said = Stopwatch::start(&clock);
+                say(&match step {
+                    RestoreStep::Copied { bytes, of } => format!("copied {bytes} of {} bytes", of.max(bytes)),
+                    RestoreStep::Reading => "reading every page of the copy".to_owned(),
+                });
+            }
+        })
+    })
+    .await
+    .map_err(|error| CommandError::Other(error.into()))??;
+    print(&data.display().to_string())?;
+    say(&told(&report, &data));
+    Ok(())
+}
+
+/// The key that a server on the folder would be started with.
+fn key(data: &Path, given: Option<MasterKey>) -> Result<Option<MasterKey>, DataFolderError> {
+    match (read_key(data)?, given) {
+        (Some(own), Some(given)) if own.expose() != given.expose() => Err(DataFolderError::KeysDiffer { path: data.join(KEY_FILE) }),
+        (own, given) => Ok(own.or(given)),
+    }
+}
+
+fn told(report: &RestoreReport, data: &Path) -> String {
+    let newest = match report.newest_event {
+        Some(at) => format!("Its newest event was accepted at {at}: what was accepted later is not in it."),
+        None => "It holds no event.".to_owned(),
+    };
+    let schema = if report.schema < report.known_schema {
+        format!("schema {}, which the next start brings to {}", report.schema, report.known_schema)
+    } else {
+        format!("schema {}", report.schema)
+    };
+    let folder = data.display();
+    let verify = if report.schema < report.known_schema {
+        "afterwards"
+    } else {
+        "first"
+    };
+    format!(
+        "Restored: {} bytes, {schema}; every page is whole. {newest}\n\
+         What was delivered after the backup was made is delivered again, under the same webhook-id: at least once.\n\
+         Next: `tidings serve --data {folder}`, and `tidings verify --data {folder}` {verify}.",
+        report.bytes
+    )
+}
