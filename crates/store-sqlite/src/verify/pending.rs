@@ -17,7 +17,7 @@ struct Seen {
 }
 
 pub(super) fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<String>> {
-    // The first ordinal is 0, so that the row at this place itself is left out by asking for what is greater.
+    // Everything comes after the beginning, whatever damage made of its numbers.
     let after: [i64; 3] = if after.is_empty() { [i64::MIN; 3] } else { numbers(after)? };
     let connection = look.connection;
     let mut statement = connection.prepare_cached(
