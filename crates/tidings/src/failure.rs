@@ -190,12 +190,11 @@ impl CommandError {
             Self::Restore(error) => status_of_restore(error),
             Self::Open(error) => status_of_store(error),
             Self::Store(StoreError::Damaged(_)) => sysexits::DATA,
-            Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
             Self::Node(error) => status_of_node(error),
             Self::Listen(error) => status_of_port(error),
             Self::Input { .. } | Self::NoDatabase { .. } => sysexits::NO_INPUT,
             Self::Output(_) => sysexits::IO,
-            Self::TimedOut { .. } => sysexits::TRY_AGAIN,
+            Self::TimedOut { .. } | Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
             Self::Asking(error) => status_of(error),
             Self::Minting(_) | Self::Other(_) => sysexits::SOFTWARE,
         }

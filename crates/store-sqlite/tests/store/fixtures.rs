@@ -12,7 +12,7 @@ use tidings_store_sqlite::{SqliteStore, check};
 use uuid::Uuid;
 
 use crate::lives::{ENVIRONMENT, SECRET, context, dump, live_to, master_key};
-use crate::verify::verify;
+use crate::story::verify;
 use crate::world::{START, at, database, open};
 
 /// What a fixture holds, read with its own schema's words.

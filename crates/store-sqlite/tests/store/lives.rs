@@ -10,7 +10,7 @@ use tidings_model::{EventId, Subscription, Timestamp, WebhookId};
 use tidings_signing::{MasterKey, Vault};
 use tidings_store::{LeaseGrant, LeaseToken, NewEvent, Settlement, Start, Store, Target};
 
-use crate::verify::settlement;
+use crate::story::settlement;
 use crate::world::{at, database, open};
 
 /// What every webhook of these folders signs with.

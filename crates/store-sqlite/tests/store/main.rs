@@ -9,5 +9,8 @@ mod fixtures;
 mod lives;
 mod opening;
 mod restore;
+mod story;
 mod verify;
+mod verify_in_use;
+mod verify_lists;
 mod world;

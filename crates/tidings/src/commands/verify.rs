@@ -1,7 +1,7 @@
 //! `tidings verify`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Verify) -> Outcome {
     if !data.join(DATABASE_FILE).exists() {
         return Err(CommandError::NoDatabase { folder: data });
     }
-    let report = tokio::task::spawn_blocking(move || verify(data))
+    let report = tokio::task::spawn_blocking(move || verify(&data))
         .await
         .map_err(|error| CommandError::Other(error.into()))??;
     print(&match format {
@@ -82,20 +82,20 @@ pub(crate) async fn run(args: Verify) -> Outcome {
     if report.found == 0 { Ok(()) } else { Err(CommandError::No) }
 }
 
-fn verify(data: PathBuf) -> Result<Report, CommandError> {
+fn verify(data: &Path) -> Result<Report, CommandError> {
     let clock = SystemClock::new();
     let progress = Arc::new(Mutex::new(Progress {
         clock,
         said: Stopwatch::start(&clock),
         words: String::new(),
     }));
-    let mut inspection = Inspection::open(&data)?;
+    let mut inspection = Inspection::open(data)?;
     let teller = Arc::clone(&progress);
     inspection.on_progress(move || teller.lock().tell())?;
     let mut report = Report::default();
     let mut place = Some(Place::start());
     while let Some(here) = place {
-        let served_since = served_since(&data);
+        let served_since = served_since(data);
         report.served = served_since.is_some();
         let as_of = AsOf {
             at: clock.now(),
