@@ -123,12 +123,13 @@ mod sysexits {
 pub(crate) const STATUSES: &str = "\
 Exit status:
   0   done
-  1   the answer is no: a test that did not pass, a doctor or a verification that
-      found something
+  1   the answer is no: a test that did not pass, a doctor or a verification
+      that found something
   64  wrong usage
-  65  the server refused what was sent, or the database or the backup is damaged,
-      foreign, or of another version
-  66  a file that is named cannot be read, or there is nothing to back up or verify
+  65  the server refused what was sent, or the database or the backup is
+      damaged, foreign, or of another version
+  66  a file that is named cannot be read, or there is nothing to back up or
+      to verify
   69  no server can be reached, or the address to listen on cannot be had
   70  a fault
   73  the data folder or a file cannot be made or written: a full disk, for one
