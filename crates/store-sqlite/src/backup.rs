@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tidings_store::MasterKeyId;
 
 use crate::folder::{self, DATABASE, OpenError};
-use crate::{connection, keys, migrations};
+use crate::{connection, keys, migrations, wal};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP_PAGES: i32 = 1_024;
@@ -165,6 +165,9 @@ pub(crate) fn master_key_id(connection: &Connection, schema: u32) -> rusqlite::R
 pub(crate) fn open(folder: &Path) -> Result<(Connection, u32), OpenError> {
     let file = folder.join(DATABASE);
     let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
+    if !folder::is_in_use(folder) {
+        wal::check(&file)?; // in use, it was looked into at the start, and is being written
+    }
     let source = connection::open_reader(&file).map_err(failed)?;
     source
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)

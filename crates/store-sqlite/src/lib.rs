@@ -43,6 +43,7 @@ mod store;
 mod upkeep;
 mod verbs;
 mod verify;
+mod wal;
 mod webhooks;
 mod writer;
 

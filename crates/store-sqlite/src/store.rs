@@ -12,7 +12,7 @@ use crate::fault::Outcome;
 use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
 use crate::writer::{Memory, Writer};
-use crate::{connection, migrations, recover, upkeep};
+use crate::{checkpoint, connection, migrations, recover, upkeep, wal};
 
 /// What a commit of the writer did, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +67,17 @@ impl SqliteStore {
             refuse_orphaned_log(&file)?;
             connection::create(&file, now)?;
         }
+        wal::check(&file)?;
+        let crashed = wal::has_log(&file);
         let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
         let mut writer = connection::open_writer(&file).map_err(failed)?;
         connection::check_head(&writer, &file)?;
         migrations::apply(&mut writer, &file, now)?;
         let ids = upkeep::event_ids(&writer).map_err(failed)?;
         let memory = take_over(&mut writer, ids).map_err(|fault| OpenError::of_fault(&file, fault))?;
+        if crashed {
+            checkpoint::finish(&writer); // a log that begins anew holds nothing of what this crash cut short when the next one is looked into
+        }
         Ok(Self {
             readers: Readers::new(file.clone()),
             writer: Writer::start(writer, &file, lock, memory, options)?,

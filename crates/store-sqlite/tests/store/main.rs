@@ -7,6 +7,7 @@ mod commits;
 mod conformance;
 mod fixtures;
 mod lives;
+mod log;
 mod opening;
 mod restore;
 mod story;
