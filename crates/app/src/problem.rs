@@ -158,7 +158,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(reason) => {
-                tracing::warn!(%reason, "the store is not available");
+                tracing::debug!(%reason, "the store is not available"); // the store says so itself, and not once a request
                 Self::new(
                     Code::Unavailable,
                     "the store is not available at the moment; nothing was changed; try again",

@@ -129,7 +129,10 @@ impl Engine {
         let batch = self.store.lease_due(webhook, self.clock.now(), want, grant).await;
         let at = self.clock.now();
         let batch = batch.map_err(|error| {
-            tracing::warn!(%webhook, %error, "could not lease deliveries");
+            match &error {
+                StoreError::Unavailable(reason) => tracing::debug!(%webhook, %reason, "could not lease deliveries"), // the store says so itself
+                StoreError::Damaged(_) => tracing::warn!(%webhook, %error, "could not lease deliveries"),
+            }
             at + LEASE_AGAIN
         });
         self.lanes.refilled(webhook, batch, at);

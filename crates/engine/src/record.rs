@@ -114,9 +114,11 @@ impl Engine {
                     settlement,
                 })
                 .partition(|attempt| self.clock.now() + AGAIN < attempt.until && !ending);
+            if let Some(first) = lost.first() {
+                let delivery = first.settlement.attempt.delivery;
+                tracing::error!(attempts = lost.len(), first = %delivery, %error, "attempts were made but not recorded; they will be made again");
+            }
             for attempt in lost {
-                let delivery = attempt.settlement.attempt.delivery;
-                tracing::error!(%delivery, %error, "an attempt was made but not recorded; it will be made again");
                 self.lanes.recorded(attempt.settlement.webhook, None, self.clock.now());
             }
             if !again.is_empty() {

@@ -11,9 +11,11 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use tidings_runtime::Clock;
 
 use crate::connection;
 use crate::folder::OpenError;
+use crate::trouble::Trouble;
 
 /// From this size of the log on, the thread moves pages.
 const START_BYTES: u64 = 32 * 1024 * 1024;
@@ -35,12 +37,13 @@ pub(crate) struct Checkpointer {
     /// Held during a checkpoint: SQLite would turn the writer away, instead of having it wait, while the thread is at it.
     turn: Arc<Mutex<()>>,
     nudge: SyncSender<()>,
+    trouble: Arc<Trouble>,
     thread: JoinHandle<()>,
 }
 
 impl Checkpointer {
     /// Starts the thread, and has the writer's connection count the pages of the log.
-    pub(crate) fn start(file: &Path, writer: &mut Connection) -> Result<Self, OpenError> {
+    pub(crate) fn start(file: &Path, writer: &mut Connection, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
         let failed = |error: rusqlite::Error| OpenError::of(file, &error);
         let wal_pages = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&wal_pages);
@@ -54,15 +57,19 @@ impl Checkpointer {
         let (nudge, nudges) = sync_channel(1);
         let turn = Arc::new(Mutex::new(()));
         let turn_of_thread = Arc::clone(&turn);
+        let meaning = "the write-ahead log cannot be moved into the database, and grows";
+        let trouble = Arc::new(Trouble::new(Arc::clone(clock), meaning));
+        let trouble_of_thread = Arc::clone(&trouble);
         let thread = std::thread::Builder::new()
             .name("tidings-checkpoint".to_owned())
-            .spawn(move || serve(&connection, &nudges, &turn_of_thread))
+            .spawn(move || serve(&connection, &nudges, &turn_of_thread, &trouble_of_thread))
             .map_err(|error| OpenError::io(file, &error))?;
         Ok(Self {
             wal_pages,
             page_bytes,
             turn,
             nudge,
+            trouble,
             thread,
         })
     }
@@ -72,7 +79,7 @@ impl Checkpointer {
         let bytes = u64::from(self.wal_pages.load(Ordering::Relaxed)) * self.page_bytes;
         if bytes >= BACKSTOP_BYTES {
             let _turn = self.turn.lock();
-            run(writer, PASSIVE);
+            move_pages(writer, &self.trouble);
         } else if bytes >= START_BYTES {
             let _ = self.nudge.try_send(()); // full: the thread will look anyway
         }
@@ -87,20 +94,24 @@ impl Checkpointer {
     }
 }
 
-fn serve(connection: &Connection, nudges: &Receiver<()>, turn: &Mutex<()>) {
+fn serve(connection: &Connection, nudges: &Receiver<()>, turn: &Mutex<()>, trouble: &Trouble) {
     while nudges.recv().is_ok() {
         let _turn = turn.lock();
-        run(connection, PASSIVE);
+        move_pages(connection, trouble);
     }
 }
 
-/// Moves everything into the database, as the last thing that the writer does. What a reader still holds stays in the log, which is as durable.
-pub(crate) fn finish(writer: &Connection) {
-    run(writer, TRUNCATE);
+fn move_pages(connection: &Connection, trouble: &Trouble) {
+    match connection.query_row(PASSIVE, [], |_| Ok(())) {
+        Ok(()) => trouble.done(),
+        Err(error) => trouble.failed(&error, 1),
+    }
 }
 
-fn run(connection: &Connection, checkpoint: &str) {
-    if let Err(error) = connection.query_row(checkpoint, [], |_| Ok(())) {
-        tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
+/// Moves everything into the database and cuts the log, while the writer has nothing to do. What a reader still holds stays in the log, which is as
+/// durable.
+pub(crate) fn finish(writer: &Connection) {
+    if let Err(error) = writer.query_row(TRUNCATE, [], |_| Ok(())) {
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database; it stays, and is as durable");
     }
 }

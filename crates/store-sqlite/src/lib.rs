@@ -40,6 +40,7 @@ mod settle;
 #[cfg(test)]
 mod small_blocks;
 mod store;
+mod trouble;
 mod upkeep;
 mod verbs;
 mod verify;

@@ -9,7 +9,8 @@ use tidings_store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::connection;
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
+use crate::trouble::Trouble;
 
 /// Reads at a time; more of them only fight for the same processors.
 const READERS: u32 = 4;
@@ -20,15 +21,17 @@ pub(crate) struct Readers {
     file: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    trouble: Trouble,
 }
 
 impl Readers {
-    /// For the database in that file.
-    pub(crate) fn new(file: PathBuf) -> Self {
+    /// For the database in that file. Reads that cannot be done are told to `trouble`.
+    pub(crate) fn new(file: PathBuf, trouble: Trouble) -> Self {
         Self {
             file,
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(READERS as usize)),
+            trouble,
         }
     }
 
@@ -50,10 +53,16 @@ impl Readers {
             drop(permit); // after the connection is back, so that whoever comes next finds it
             found
         });
-        match read.await {
-            Ok(found) => found.map_err(|fault: Fault| fault.into()),
+        let found = match read.await {
+            Ok(found) => found.map_err(StoreError::from),
             Err(error) => Err(StoreError::Unavailable(format!("a read did not end: {error}"))),
+        };
+        match &found {
+            Ok(_) => self.trouble.done(),
+            Err(StoreError::Unavailable(reason)) => self.trouble.failed(reason, 1),
+            Err(StoreError::Damaged(_)) => {} // whoever asked tells what it means
         }
+        found
     }
 
     /// Takes no new reads, waits for those that run, and gives up the connections.

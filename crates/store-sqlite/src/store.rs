@@ -11,6 +11,7 @@ use tidings_store::EventIdSequence;
 use crate::fault::Outcome;
 use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
+use crate::trouble::Trouble;
 use crate::writer::{Memory, Writer};
 use crate::{checkpoint, connection, migrations, recover, upkeep, wal};
 
@@ -78,8 +79,9 @@ impl SqliteStore {
         if crashed {
             checkpoint::finish(&writer); // a log that begins anew holds nothing of what this crash cut short when the next one is looked into
         }
+        let reading = Trouble::new(Arc::clone(&options.clock), "what is stored cannot be read at the moment");
         Ok(Self {
-            readers: Readers::new(file.clone()),
+            readers: Readers::new(file.clone(), reading),
             writer: Writer::start(writer, &file, lock, memory, options)?,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ use crate::fresh::{Fresh, FreshView};
 use crate::health::Health;
 use crate::lease;
 use crate::store::{CommitFigures, SqliteOptions};
+use crate::trouble::Trouble;
 
 /// Verbs that can wait for the writer; beyond them callers wait for room.
 const QUEUE: usize = 1_024;
@@ -157,13 +159,18 @@ impl Writer {
         memory: Memory,
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
-        let checkpointer = Checkpointer::start(file, &mut connection)?;
+        let checkpointer = Checkpointer::start(file, &mut connection, &options.clock)?;
+        let trouble = Trouble::new(
+            Arc::clone(&options.clock),
+            "nothing is stored at the moment: callers are told to try again, and it goes on by itself when it can",
+        );
         let fresh = memory.fresh.view();
         let mut desk = Desk {
             connection,
             memory,
             checkpointer,
             options,
+            trouble,
         };
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (ending, ended) = watch::channel(());
@@ -234,6 +241,7 @@ struct Desk {
     memory: Memory,
     checkpointer: Checkpointer,
     options: SqliteOptions,
+    trouble: Trouble,
 }
 
 /// Why a batch was not committed.
@@ -260,22 +268,35 @@ impl Desk {
             Err(Failed::Verb(_)) if batch.len() > 1 => {
                 for mut job in batch.drain(..) {
                     let committed = self.commit(std::slice::from_mut(&mut job));
-                    job.answer(committed.map_err(StoreError::from));
+                    let committed = committed.map_err(|failed| self.tell(failed, 1));
+                    job.answer(committed);
                 }
             }
             Err(failed) => {
-                let error = StoreError::from(failed);
-                tracing::error!(%error, verbs = batch.len(), "a transaction failed");
+                let error = self.tell(failed, batch.len());
                 batch.drain(..).for_each(|job| job.answer(Err(error.clone())));
             }
         }
+    }
+
+    /// Tells of a transaction that failed. What it says is for the callers.
+    fn tell(&self, failed: Failed, verbs: usize) -> StoreError {
+        let error = StoreError::from(failed);
+        match &error {
+            StoreError::Unavailable(reason) => self.trouble.failed(reason, verbs),
+            StoreError::Damaged(_) => tracing::error!(%error, verbs, "a transaction failed"),
+        }
+        error
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failed> {
         let watch = Stopwatch::start(&*self.options.clock);
         let committed = transact(&mut self.connection, &mut self.memory, jobs);
         match &committed {
-            Ok(()) => self.memory.committed(),
+            Ok(()) => {
+                self.memory.committed();
+                self.trouble.done();
+            }
             Err(_) => self.memory.rolled_back(),
         }
         if let (Ok(()), Some(tell)) = (&committed, &self.options.on_commit) {
