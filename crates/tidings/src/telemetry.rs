@@ -10,6 +10,7 @@ use tidings_runtime::Clock;
 use tidings_server::{MetricsPage, Refresh};
 use tidings_store::Store;
 use tidings_store_sqlite::CommitFigures;
+use tokio::runtime::Handle;
 
 /// See the module.
 pub(crate) struct Telemetry {
@@ -52,7 +53,7 @@ impl Telemetry {
 
     /// The page of all figures. What the store alone knows is asked for at every reading.
     pub(crate) fn into_page(mut self, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> MetricsPage {
-        let (pending, overdue) = (Gauge::default(), Gauge::default());
+        let (pending, overdue, tasks) = (Gauge::default(), Gauge::default(), Gauge::default());
         self.registry
             .register("tidings_deliveries_pending", "Deliveries that are not finished", pending.clone());
         self.registry.register(
@@ -60,28 +61,37 @@ impl Telemetry {
             "Deliveries that nobody has taken for ten seconds since they were due",
             overdue.clone(),
         );
+        self.registry.register(
+            "tidings_tasks",
+            "Tasks of the process that have not ended: connections, attempts, what runs beside the road",
+            tasks.clone(),
+        );
         MetricsPage::new(
             self.registry,
-            StoreGauges {
+            Gauges {
                 store,
                 clock,
                 pending,
                 overdue,
+                tasks,
             },
         )
     }
 }
 
-struct StoreGauges {
+struct Gauges {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     pending: Gauge,
     overdue: Gauge,
+    tasks: Gauge,
 }
 
 #[async_trait::async_trait]
-impl Refresh for StoreGauges {
+impl Refresh for Gauges {
     async fn refresh(&self) {
+        let tasks = Handle::current().metrics().num_alive_tasks();
+        self.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         match self.store.stats(self.clock.now()).await {
             Ok(stats) => {
                 self.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
