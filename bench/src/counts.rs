@@ -29,10 +29,10 @@ use book::{Book, Entry};
 use compare::Comparison;
 use cost::Cost;
 use road::{ACCEPT, ACCEPT_HUNDRED, ACCEPT_TO_TEN, Road, THROUGH, THROUGH_HUNDRED};
+use tidings_testkit::unless_told_to_stop;
 use tool::Workshop;
 
 use crate::output::{print, say};
-use crate::stop::unless_told_to_stop;
 
 /// Where the figures are kept.
 const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.toml");

@@ -9,7 +9,6 @@ mod quantiles;
 mod relay;
 mod report;
 mod sink;
-mod stop;
 mod target;
 mod time;
 

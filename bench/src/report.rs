@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use tidings_model::Timestamp;
+use tidings_testkit::unless_told_to_stop;
 
 use crate::output::{print, say};
-use crate::stop::unless_told_to_stop;
 use crate::time::wall_us;
 use budgets::{BUDGETS, Budget};
 use machine::{Machine, Source};

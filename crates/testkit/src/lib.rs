@@ -1,4 +1,5 @@
-//! What tests need of the world outside: receivers that behave badly on purpose, names that resolve to what a test wants, and the binary as a process.
+//! What tests need of the world outside: receivers that behave badly on purpose, names that resolve to what a test wants, the binary as a process,
+//! and being told to stop.
 //!
 //! Owns: [`TestReceiver`] with its [`Behaviour`]s, [`FixedResolver`], [`TestNameServer`], [`TestServer`] and its [`Process`], and [the addresses](FORBIDDEN_RANGES) that
 //! nobody may be sent to. Every server of them lives on a port of its own and ends when it is dropped.
@@ -11,6 +12,7 @@ mod process;
 pub mod receiver;
 mod resolver;
 pub mod server;
+mod stop;
 
 pub use forbidden::{FORBIDDEN_RANGES, LOOPBACK_SPELLINGS, forbidden_ends, neighbours};
 pub use name_server::TestNameServer;
@@ -18,3 +20,4 @@ pub use process::Process;
 pub use receiver::{Behaviour, Certificate, Received, TestReceiver};
 pub use resolver::FixedResolver;
 pub use server::TestServer;
+pub use stop::unless_told_to_stop;

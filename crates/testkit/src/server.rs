@@ -1,5 +1,6 @@
 //! The real binary as a process: started, asked over HTTP, killed, started again on the same data folder.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidings_runtime::{SystemClock, TimedOut, within};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinSet;
 
 use crate::Process;
@@ -30,18 +31,39 @@ pub const CLIENT_SECRET: &str = "a-secret-for-tests-only";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The greatest mapping of loopback that a test server may send to.
 const LOOPBACK: &str = "127.0.0.0/8";
+/// Lines of its log that are kept, the newest.
+const LINES_KEPT: usize = 50_000;
 
 /// See the module. The process is killed when this is dropped.
 pub struct TestServer {
     binary: PathBuf,
-    folder: TempDir,
+    folder: Folder,
     arguments: Vec<String>,
+    /// A program that runs the binary, with its arguments; nothing runs it directly.
+    under: Vec<String>,
     process: Option<Child>,
     client: TestClient,
     /// Reads what the process says, or it would stand still when the pipe is full.
     listening: JoinSet<()>,
     /// What it has said.
-    said: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<VecDeque<String>>>,
+}
+
+/// Where the data is.
+enum Folder {
+    /// In a folder that goes with the server.
+    Own(TempDir),
+    /// In somebody else's.
+    Given(PathBuf),
+}
+
+/// A start that did not come about.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The exit status; none when a signal ended it.
+    pub status: Option<i32>,
+    /// What it said.
+    pub said: String,
 }
 
 /// Asks a server under test, with the test credential unless it was given another.
@@ -76,6 +98,8 @@ pub struct RawAnswer {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body as JSON; null when it is not.
     pub json: Value,
 }
@@ -84,11 +108,7 @@ impl TestServer {
     /// Starts the binary on a data folder of its own, with plain http to loopback allowed.
     pub async fn start(binary: impl AsRef<Path>) -> Self {
         let server = Self::start_with(binary, &["--egress-allow", LOOPBACK]).await;
-        let environment = server.environment().await;
-        let allowed = server
-            .patch(&format!("/v1/environments/{environment}"), r#"{"settings":{"httpAllowed":true}}"#)
-            .await;
-        assert_eq!(allowed.status, 200, "{}", allowed.json);
+        server.allow_http().await;
         server
     }
 
@@ -102,10 +122,23 @@ impl TestServer {
     /// An empty data folder, on which the binary can be started with these arguments.
     pub fn stopped(binary: impl AsRef<Path>, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("the machine has room for a data folder");
+        Self::new(binary.as_ref(), Folder::Own(folder), arguments)
+    }
+
+    /// Starts the binary on that data folder, with plain http to loopback allowed. The folder stays when this is dropped.
+    pub async fn start_in(binary: impl AsRef<Path>, folder: impl Into<PathBuf>) -> Self {
+        let mut server = Self::new(binary.as_ref(), Folder::Given(folder.into()), &["--egress-allow", LOOPBACK]);
+        server.restart().await;
+        server.allow_http().await;
+        server
+    }
+
+    fn new(binary: &Path, folder: Folder, arguments: &[&str]) -> Self {
         Self {
-            binary: binary.as_ref().to_path_buf(),
+            binary: binary.to_path_buf(),
             folder,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            under: Vec::new(),
             process: None,
             client: TestClient {
                 url: String::new(),
@@ -117,17 +150,66 @@ impl TestServer {
         }
     }
 
+    async fn allow_http(&self) {
+        let environment = self.environment().await;
+        let allowed = self
+            .patch(&format!("/v1/environments/{environment}"), r#"{"settings":{"httpAllowed":true}}"#)
+            .await;
+        assert_eq!(allowed.status, 200, "{}", allowed.json);
+    }
+
     /// Says something else to the process when it is started the next time.
     pub fn argue(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     }
 
+    /// Has another program run the binary from the next start on, as `strace` does. It has to become the binary: signals go to it.
+    pub fn run_under(&mut self, program: &[&str]) {
+        self.under = program.iter().map(|argument| (*argument).to_owned()).collect();
+    }
+
     /// Starts the process, which does not run, on the same data folder.
     pub async fn restart(&mut self) {
+        if let Err(refused) = self.try_restart().await {
+            panic!("the server ended before it listened:\n{}", refused.said);
+        }
+    }
+
+    /// Starts the process, which does not run, on the same data folder. It may refuse.
+    pub async fn try_restart(&mut self) -> Result<(), Refused> {
         assert!(self.process.is_none(), "it runs already");
         let announcement = self.data().join("server.json");
         let _ = std::fs::remove_file(&announcement); // left by a process that was killed
-        let mut process = Command::new(&self.binary)
+        self.listening.shutdown().await;
+        let before = self.said.lock().len();
+        let mut process = self.command().spawn().expect("the binary was built");
+        let lines = BufReader::new(process.stderr.take().expect("it was piped")).lines();
+        let said = Arc::clone(&self.said);
+        let starting = within(&SystemClock::new(), PATIENCE, announced(lines, &announcement, process.id(), said)).await;
+        match starting.expect("the server listens or ends within a minute") {
+            Some((url, mut lines)) => {
+                self.client.url = url;
+                let said = Arc::clone(&self.said);
+                self.listening.spawn(async move {
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        keep(&said, line);
+                    }
+                });
+                self.process = Some(process);
+                Ok(())
+            }
+            None => Err(Refused {
+                status: process.wait().await.expect("a child can be waited for").code(),
+                said: self.log()[before..].join("\n"),
+            }),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut words = self.under.iter().map(PathBuf::from).chain([self.binary.clone()]);
+        let mut command = Command::new(words.next().expect("there is the binary"));
+        command
+            .args(words)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.data())
             .args(&self.arguments)
@@ -136,30 +218,18 @@ impl TestServer {
             .env("TIDINGS_BOOTSTRAP_CLIENT_SECRET", CLIENT_SECRET)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary was built");
-        let mut lines = BufReader::new(process.stderr.take().expect("it was piped")).lines();
-        let clock = SystemClock::new();
-        let url = within(&clock, PATIENCE, async {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Ok(text) = std::fs::read(&announcement)
-                    && let Ok(announced) = serde_json::from_slice::<Value>(&text)
-                {
-                    return announced["url"].as_str().expect("the announcement has a url").to_owned();
-                }
-                self.said.lock().push(line);
-            }
-            panic!("the server ended before it listened:\n{}", self.said.lock().join("\n"));
-        });
-        self.client.url = url.await.expect("the server listens within a minute");
-        let said = Arc::clone(&self.said);
-        self.listening.spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                said.lock().push(line);
-            }
-        });
-        self.process = Some(process);
+            .kill_on_drop(true);
+        command
+    }
+
+    /// The lines that it has said, over all starts, the newest of them: its log as JSON, and what it shows once.
+    pub fn log(&self) -> Vec<String> {
+        self.said.lock().iter().cloned().collect()
+    }
+
+    /// The process's id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().and_then(Child::id)
     }
 
     /// Closes the end of the pipe that the process writes its log to.
@@ -191,18 +261,15 @@ impl TestServer {
 
     /// What the process takes of the machine.
     pub fn process(&self) -> Process {
-        let running = self.process.as_ref().and_then(Child::id);
-        Process::new(running.expect("it runs"))
-    }
-
-    /// The lines that it has said, over all starts: its log as JSON, and what it shows once.
-    pub fn said(&self) -> Vec<String> {
-        self.said.lock().clone()
+        Process::new(self.id().expect("it runs"))
     }
 
     /// The data folder.
     pub fn data(&self) -> &Path {
-        self.folder.path()
+        match &self.folder {
+            Folder::Own(folder) => folder.path(),
+            Folder::Given(folder) => folder,
+        }
     }
 
     /// Asks it, also from other tasks.
@@ -237,6 +304,19 @@ impl TestClient {
     /// GET with the test credential.
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, "").await.expect("the server answers")
+    }
+
+    /// The text of a page that is not JSON.
+    pub async fn get_text(&self, path: &str) -> String {
+        let uri = format!("{}{path}", self.url).parse().expect("tests ask for valid paths");
+        let response = self.http.get(uri).await.expect("the server answers");
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .expect("the server answers to the end")
+            .to_bytes();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// POST with the test credential.
@@ -292,19 +372,57 @@ impl TestClient {
 
     /// Any request with the credential; `None` when the server did not answer, as when it was killed.
     pub async fn ask(&self, method: Method, path: &str, body: &str) -> Option<Answer> {
+        self.ask_with(method, path, body, &[]).await
+    }
+
+    /// The same, with more headers.
+    pub async fn ask_with(&self, method: Method, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", &self.authorization)
-            .header("content-type", "application/json")
+            .header("content-type", "application/json");
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(body.to_owned())))
             .expect("tests ask for valid paths");
         let response = self.http.request(request).await.ok()?;
-        let status = response.status().as_u16();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.ok()?.to_bytes();
         Some(Answer {
             status,
+            headers,
             json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         })
     }
+}
+
+/// Reads until the process has announced where it listens, and gives that; nothing: it has ended.
+async fn announced(
+    mut lines: Lines<BufReader<ChildStderr>>,
+    announcement: &Path,
+    id: Option<u32>,
+    said: Arc<Mutex<VecDeque<String>>>,
+) -> Option<(String, Lines<BufReader<ChildStderr>>)> {
+    while let Ok(Some(line)) = lines.next_line().await {
+        keep(&said, line);
+        if let Ok(text) = std::fs::read(announcement)
+            && let Ok(announced) = serde_json::from_slice::<Value>(&text)
+            && announced["pid"].as_u64() == id.map(u64::from)
+        // another one is left by a process that was killed
+        {
+            let url = announced["url"].as_str().expect("the announcement has a url").to_owned();
+            return Some((url, lines));
+        }
+    }
+    None
+}
+
+fn keep(said: &Mutex<VecDeque<String>>, line: String) {
+    let mut said = said.lock();
+    if said.len() == LINES_KEPT {
+        said.pop_front();
+    }
+    said.push_back(line);
 }

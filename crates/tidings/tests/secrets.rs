@@ -217,7 +217,7 @@ async fn no_secret_is_found_where_it_is_not_meant_to_be() {
     server.kill().await;
     search_files(server.data(), &planted);
     // The log; what stands between its lines is what is shown once.
-    let log: Vec<_> = server.said().into_iter().filter(|line| line.starts_with('{')).collect();
+    let log: Vec<_> = server.log().into_iter().filter(|line| line.starts_with('{')).collect();
     assert!(log.iter().any(|line| line.contains("TRACE")), "the log is at its most detailed");
     assert_eq!(planted.found_in(log.join("\n").as_bytes(), &[]), [""; 0], "the log");
 }
@@ -238,7 +238,7 @@ fn search_files(data: &Path, planted: &Planted) {
 
 /// Sets up the first owner with the link that was shown. The cookie of their browser.
 async fn set_up(server: &TestServer, planted: &mut Planted) -> String {
-    let said = server.said();
+    let said = server.log();
     let link = said
         .iter()
         .find_map(|line| line.split("/setup?token=").nth(1))

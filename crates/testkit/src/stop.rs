@@ -4,7 +4,7 @@ use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Does some work unless the process is told to stop: then the work is dropped, which ends the processes it has started and removes its folders.
-pub(crate) async fn unless_told_to_stop<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub async fn unless_told_to_stop<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let (mut interrupted, mut terminated, mut left) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
