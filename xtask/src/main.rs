@@ -7,6 +7,7 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use cargo_metadata::MetadataCommand;
 use clap::Parser;
 
 /// The workspace's own chores.
@@ -30,6 +31,13 @@ enum Chore {
     },
     /// Fuzz what reads input from outside, each target from its corpus: `cargo xtask fuzz --seconds 300`, `cargo xtask fuzz url --keep`.
     Fuzz(fuzz::Ask),
+    /// Put the real binary on trial: `cargo xtask trials kills --rounds 200`, `cargo xtask trials power --cuts 40`.
+    #[command(disable_help_flag = true)]
+    Trials {
+        /// For `tidings-trials`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -41,16 +49,36 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Sim { arguments } => sim(root, &arguments),
         Chore::Release { out } => release::run(root, &root.join(out)).map(|()| ExitCode::SUCCESS),
         Chore::Fuzz(ask) => fuzz::run(root, &ask),
+        Chore::Sim { arguments } => run_fast(root, "tidings-sim", &arguments),
+        Chore::Trials { arguments } => trials(root, arguments),
     }
 }
 
-/// Builds the simulator for speed, and hands over to it.
-fn sim(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .current_dir(root)
-        .args(["run", "--quiet", "--locked", "--profile", "sim", "-p", "tidings-sim", "--"])
+/// Builds the binary that is going to be tormented, and hands over to those who do it.
+fn trials(root: &Path, arguments: Vec<String>) -> anyhow::Result<ExitCode> {
+    let built = cargo(root)
+        .args(["build", "--quiet", "--locked", "--profile", "sim", "-p", "tidings"])
+        .status()?;
+    if !built.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    let binary = metadata.target_directory.join("sim/tidings");
+    let arguments: Vec<_> = ["--binary".to_owned(), binary.into_string()].into_iter().chain(arguments).collect();
+    run_fast(root, "tidings-trials", &arguments)
+}
+
+/// Builds a program of the workspace for speed, and hands over to it.
+fn run_fast(root: &Path, program: &str, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let status = cargo(root)
+        .args(["run", "--quiet", "--locked", "--profile", "sim", "-p", program, "--"])
         .args(arguments)
         .status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
 }

@@ -1,115 +1,43 @@
-//! What was answered 202 is delivered, whatever happens to the process.
+//! What was answered 202 is delivered, whatever happens to the process and its disk. The long forms are `cargo xtask trials`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+use std::path::Path;
+use std::time::Duration;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use http::Method;
-use parking_lot::Mutex;
-use tidings_testkit::server::TestClient;
 use tidings_testkit::{Behaviour, TestReceiver, TestServer};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tidings_trials::{Damage, Full, Kills, Power, damage, kills, limited, power};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
-const ROUNDS: usize = 20;
-const PRODUCERS: usize = 6;
 
-/// The client's own ledger: what was answered 202.
-#[derive(Default)]
-struct Ledger {
-    accepted: Mutex<BTreeSet<String>>,
-    count: AtomicUsize,
-    grown: Notify,
-}
-
-impl Ledger {
-    fn add(&self, id: String) {
-        self.accepted.lock().insert(id);
-        self.count.fetch_add(1, Ordering::SeqCst);
-        self.grown.notify_waiters();
-    }
-
-    async fn reaches(&self, count: usize) {
-        loop {
-            let grown = self.grown.notified();
-            if self.count.load(Ordering::SeqCst) >= count {
-                return;
-            }
-            grown.await;
-        }
-    }
-}
-
-/// Publishes until the server does not answer any more.
-async fn produce(client: TestClient, ledger: Arc<Ledger>) {
-    while let Some(answer) = client
-        .ask(
-            Method::POST,
-            "/v1/events",
-            r#"{"eventKey":"frontegg.user.created","payload":{"user":{"id":"u"}}}"#,
-        )
-        .await
-    {
-        assert_eq!(answer.status, 202, "{}", answer.json);
-        ledger.add(answer.json["id"].as_str().unwrap().to_owned());
-    }
-}
-
-fn arrived(receiver: &TestReceiver) -> BTreeSet<String> {
-    receiver
-        .received()
-        .iter()
-        .filter_map(|request| request.header("webhook-id").map(str::to_owned))
-        .collect()
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_kill_9_in_the_middle_of_accepting_and_delivering_every_accepted_event_is_delivered() -> anyhow::Result<()> {
+    let seed = fastrand::u64(..1_000_000);
+    let audit = kills(Path::new(BINARY), Kills { rounds: 20, seed }).await?;
+    assert!(audit.accepted > 100, "{audit}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_kill_9_in_the_middle_of_accepting_and_delivering_every_accepted_event_is_delivered() {
-    let receiver = TestReceiver::start().await;
-    let mut server = TestServer::start(BINARY).await;
-    let created = server
-        .post(
-            "/v1/webhooks",
-            &format!(r#"{{"url":"{}","eventKeys":["*"],"secret":"correct-horse"}}"#, receiver.url("/")),
-        )
-        .await;
-    assert_eq!(created.status, 201, "{}", created.json);
-    let ledger = Arc::new(Ledger::default());
+async fn where_nothing_more_can_be_written_nothing_is_stored_by_half_and_it_goes_on_when_there_is_room() -> anyhow::Result<()> {
+    let hold = Duration::from_secs(1);
+    limited(Path::new(BINARY), Full { rounds: 2, hold }).await.map(drop)
+}
 
-    for round in 0..ROUNDS {
-        let enough = ledger.count.load(Ordering::SeqCst) + 15 + 11 * (round % 7);
-        let mut producers = JoinSet::new();
-        for _ in 0..PRODUCERS {
-            producers.spawn(produce(server.client(), Arc::clone(&ledger)));
-        }
-        ledger.reaches(enough).await;
-        server.kill().await;
-        producers.join_all().await;
-        server.restart().await;
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_files_are_refused_or_said_and_no_event_is_gone_in_silence() -> anyhow::Result<()> {
+    let seed = fastrand::u64(..1_000_000);
+    let outcomes = damage(Path::new(BINARY), Damage { rounds: 10, seed }).await?;
+    assert_eq!(outcomes.lost, 0, "{outcomes}: {:?}", outcomes.silent);
+    Ok(())
+}
 
-    let accepted = ledger.accepted.lock().clone();
-    loop {
-        let here = receiver.received().len();
-        let missing = accepted.difference(&arrived(&receiver)).count();
-        if missing == 0 {
-            break;
-        }
-        receiver.wait_for(here + 1).await; // panics when nothing more comes
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_power_cut_takes_nothing_that_was_answered() -> anyhow::Result<()> {
+    if let Err(missing) = tidings_trials::can_cut_power() {
+        println!("skipped: {missing:#}");
+        return Ok(());
     }
-    let total = receiver
-        .received()
-        .iter()
-        .filter(|request| accepted.contains(request.header("webhook-id").unwrap_or_default()))
-        .count();
-    println!(
-        "{ROUNDS} kills, {} events accepted, 0 lost, {} duplicates",
-        accepted.len(),
-        total - accepted.len()
-    );
+    let seed = fastrand::u64(..1_000_000);
+    power(Path::new(BINARY), Power { cuts: 2, seed }).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

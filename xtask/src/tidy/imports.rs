@@ -18,7 +18,7 @@ enum Allowed {
 }
 
 /// Every room, with what it may import. The prefix `tidings-` is left out.
-const MATRIX: [(&str, Allowed); 17] = [
+const MATRIX: [(&str, Allowed); 18] = [
     ("model", Allowed::Only(&[])),
     ("signing", Allowed::Only(&["model"])),
     ("runtime", Allowed::Only(&["model"])),
@@ -35,6 +35,7 @@ const MATRIX: [(&str, Allowed); 17] = [
     ("tidings", Allowed::EveryRoom),
     ("testkit", Allowed::TestsOnly),
     ("sim", Allowed::TestsOnly),
+    ("trials", Allowed::TestsOnly),
     ("bench", Allowed::TestsOnly),
     ("xtask", Allowed::Only(&[])),
 ];
