@@ -44,6 +44,22 @@ impl Trouble {
 
     /// It failed, so many callers' work with it.
     pub(crate) fn failed(&self, error: &dyn fmt::Display, callers: usize) {
+        if let Some(Tally { failures, seconds }) = self.note(callers) {
+            tracing::error!(%error, failures, seconds, "{}", self.meaning);
+        }
+    }
+
+    /// It was done.
+    pub(crate) fn done(&self) {
+        if self.lasts.load(Ordering::Relaxed)
+            && let Some(Tally { failures, seconds }) = self.end()
+        {
+            tracing::info!(failures, seconds, "over: {}", self.meaning);
+        }
+    }
+
+    /// Counts a failure. What there is to tell, if it is time to.
+    fn note(&self, callers: usize) -> Option<Tally> {
         let now = self.clock.monotonic_us();
         let mut episode = self.episode.lock();
         let first = episode.is_none();
@@ -55,26 +71,40 @@ impl Trouble {
         });
         episode.failed_us = now;
         episode.failures += callers as u64;
-        if first || now.saturating_sub(episode.told_us) >= AGAIN_US {
-            episode.told_us = now;
-            tracing::error!(%error, failures = episode.failures, seconds = seconds(now, episode.since_us), "{}", self.meaning);
-        }
         self.lasts.store(true, Ordering::Relaxed);
+        if !first && now.saturating_sub(episode.told_us) < AGAIN_US {
+            return None;
+        }
+        episode.told_us = now;
+        Some(episode.tally())
     }
 
-    /// It was done.
-    pub(crate) fn done(&self) {
-        if !self.lasts.load(Ordering::Relaxed) {
-            return;
-        }
+    /// Ends the while, unless something failed just now.
+    fn end(&self) -> Option<Tally> {
         let now = self.clock.monotonic_us();
         let mut episode = self.episode.lock();
-        if let Some(over) = episode.take_if(|episode| now.saturating_sub(episode.failed_us) >= CALM_US) {
-            self.lasts.store(false, Ordering::Relaxed);
-            let seconds = seconds(over.failed_us, over.since_us);
-            tracing::info!(failures = over.failures, seconds, "over: {}", self.meaning);
+        let over = episode.take_if(|episode| now.saturating_sub(episode.failed_us) >= CALM_US)?;
+        self.lasts.store(false, Ordering::Relaxed);
+        Some(over.tally())
+    }
+}
+
+impl Episode {
+    const fn tally(&self) -> Tally {
+        Tally {
+            failures: self.failures,
+            seconds: self.failed_us.saturating_sub(self.since_us) / 1_000_000,
         }
     }
+}
+
+/// What there is to tell of a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tally {
+    /// Callers whose work failed.
+    failures: u64,
+    /// From the first failure to the last.
+    seconds: u64,
 }
 
 impl fmt::Debug for Trouble {
@@ -83,6 +113,43 @@ impl fmt::Debug for Trouble {
     }
 }
 
-const fn seconds(now_us: u64, since_us: u64) -> u64 {
-    now_us.saturating_sub(since_us) / 1_000_000
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidings_model::Timestamp;
+    use tidings_runtime::ManualClock;
+
+    use super::*;
+
+    const fn told(failures: u64, seconds: u64) -> Tally {
+        Tally { failures, seconds }
+    }
+
+    #[test]
+    fn what_fails_a_thousand_times_a_second_is_told_once_in_ten() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(0)));
+        let trouble = Trouble::new(clock.clone(), "nothing works");
+        let mut lines = Vec::new();
+        for _ in 0..25_000 {
+            lines.extend(trouble.note(2));
+            clock.advance(Duration::from_millis(1));
+        }
+        assert_eq!(lines, [told(2, 0), told(20_002, 10), told(40_002, 20)]);
+    }
+
+    #[test]
+    fn it_is_over_when_nothing_has_failed_for_a_while_and_not_at_the_first_success() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(0)));
+        let trouble = Trouble::new(clock.clone(), "nothing works");
+        assert_eq!(trouble.end(), None, "it has not begun");
+        for _ in 0..5 {
+            trouble.note(1);
+            assert_eq!(trouble.end(), None);
+            clock.advance(Duration::from_secs(1));
+        }
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(trouble.end(), Some(told(5, 4)));
+        assert_eq!((trouble.end(), trouble.note(1)), (None, Some(told(1, 0))), "another while");
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -142,10 +143,10 @@ impl Drop for Disk {
     }
 }
 
-/// Runs a tool to its end.
+/// Runs a tool to its end, in a group of its own: whoever stops the trial does not stop it from being cleaned up.
 fn run(command: &mut Command) -> anyhow::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let ended = match command.output() {
+    let ended = match command.process_group(0).output() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{}", missing(&name)),
         ended => ended.with_context(|| format!("cannot run {name}"))?,
     };

@@ -35,14 +35,14 @@ pub struct Full {
 }
 
 /// How it comes that nothing more can be written.
-enum Shortage {
+enum Shortage<'a> {
     /// The disk is full.
-    Disk(Disk),
+    Disk(&'a Disk),
     /// The operating system lets no file of the process grow: what can be had without root.
     Limit,
 }
 
-impl Shortage {
+impl Shortage<'_> {
     fn begin(&self, site: &Site) -> anyhow::Result<()> {
         match self {
             Self::Disk(disk) => disk.fill(),
@@ -76,12 +76,8 @@ fn limit_files(site: &Site, bytes: Option<u64>) -> anyhow::Result<()> {
 pub async fn full(binary: &Path, plan: Full) -> anyhow::Result<Audit> {
     let disk = Disk::memory(DISK_MEBIBYTES)?;
     let mut site = Site::open(binary, Some(&disk.data())).await?;
-    let shortage = Shortage::Disk(disk);
-    rounds(&mut site, &shortage, plan).await?;
-    let Shortage::Disk(disk) = &shortage else {
-        unreachable!("it was made above")
-    };
-    killed_on_a_full_disk(&mut site, disk).await?;
+    rounds(&mut site, &Shortage::Disk(&disk), plan).await?;
+    killed_on_a_full_disk(&mut site, &disk).await?;
     close(&mut site, "full").await
 }
 
@@ -103,7 +99,7 @@ async fn close(site: &mut Site, name: &str) -> anyhow::Result<Audit> {
     Ok(audit)
 }
 
-async fn rounds(site: &mut Site, shortage: &Shortage, plan: Full) -> anyhow::Result<()> {
+async fn rounds(site: &mut Site, shortage: &Shortage<'_>, plan: Full) -> anyhow::Result<()> {
     site.produce(PRODUCERS, REST);
     for round in 1..=plan.rounds {
         accepts(site).await?;

@@ -37,6 +37,8 @@ struct Book {
     arrivals: u64,
     refused: u64,
     repeated: u64,
+    /// While the disk is being taken away, any answer but 202 will do.
+    excused: bool,
     broken: Broken,
 }
 
@@ -103,10 +105,36 @@ impl Ledger {
         self.moved.notify_waiters();
     }
 
+    /// The answer to an event does not count: it came while the disk was being cut off.
+    pub(crate) fn forget(&self, id: EventId) {
+        let mut book = self.book.lock();
+        if let Some(number) = book.events.remove(&id) {
+            book.accepted.remove(&number);
+            for manner in Manner::ALL {
+                book.missing.remove(&(manner, number));
+            }
+        }
+    }
+
     /// The server said that it cannot take an event now, and when to come back.
     pub(crate) fn refused(&self) {
         self.book.lock().refused += 1;
         self.moved.notify_waiters();
+    }
+
+    /// Whether answers other than 202 and a refusal for the moment are excused from now on.
+    pub(crate) fn excuse(&self, excused: bool) {
+        self.book.lock().excused = excused;
+    }
+
+    /// An answer that no event may have, unless it is excused.
+    pub(crate) fn answered_wrongly(&self, words: impl Into<String>) {
+        let mut book = self.book.lock();
+        if book.excused {
+            book.refused += 1;
+        } else {
+            book.broken.add(words);
+        }
     }
 
     /// Something that no answer and no delivery may be.

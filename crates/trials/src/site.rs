@@ -252,7 +252,9 @@ impl Producer {
                 return true;
             }
             (503, _) if answer.headers.contains_key(header::RETRY_AFTER) => self.ledger.refused(),
-            (status, _) => self.ledger.broken(format!("event {number} was answered {status}: {}", answer.json)),
+            (status, _) => self
+                .ledger
+                .answered_wrongly(format!("event {number} was answered {status}: {}", answer.json)),
         }
         false
     }
