@@ -46,7 +46,6 @@ fn main() -> anyhow::Result<ExitCode> {
         .expect("xtask is a folder of the workspace");
     match Chore::parse() {
         Chore::Tidy => tidy::run(root),
-        Chore::Sim { arguments } => sim(root, &arguments),
         Chore::Release { out } => release::run(root, &root.join(out)).map(|()| ExitCode::SUCCESS),
         Chore::Fuzz(ask) => fuzz::run(root, &ask),
         Chore::Sim { arguments } => run_fast(root, "tidings-sim", &arguments),

@@ -69,6 +69,8 @@ pub struct Metrics {
     pub pruned: Counter,
     /// Pending deliveries that can never be sent, as of the last look.
     pub orphaned: Gauge,
+    /// What was found to be wrong in the store since the start.
+    pub unsound: Gauge,
 }
 
 impl Metrics {
@@ -88,6 +90,7 @@ impl Metrics {
             disabled: Counter::default(),
             pruned: Counter::default(),
             orphaned: Gauge::default(),
+            unsound: Gauge::default(),
         };
         registry.register("tidings_events_accepted", "Events accepted durably", metrics.accepted.clone());
         registry.register(
@@ -130,6 +133,11 @@ impl Metrics {
             "tidings_deliveries_orphaned",
             "Pending deliveries whose event or webhook is not there, looked for every five minutes; `tidings verify` names them",
             metrics.orphaned.clone(),
+        );
+        registry.register(
+            "tidings_store_findings",
+            "What looking the store through after the start found to be wrong in it",
+            metrics.unsound.clone(),
         );
         metrics
     }

@@ -23,6 +23,12 @@ const PRUNE_EVENTS: usize = 200;
 const COUNT_ORPHANS_EVERY: Duration = Duration::from_secs(300);
 /// Pending deliveries that are looked at as of one moment.
 const ORPHANS_ROWS: usize = 1_000;
+/// Rows that one step of looking the store through looks at, about.
+const LOOK_ROWS: usize = 500;
+/// Between two such steps: whoever accepts and lists comes first.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// Findings that the log names, at most; `tidings verify` names all.
+const FINDINGS_NAMED: u64 = 20;
 /// Deliveries that one transaction cancels, at most.
 const CANCEL_DELIVERIES: usize = 500;
 /// Idempotency keys that one transaction forgets, at most.
@@ -33,7 +39,8 @@ const FORGET_HISTORY: usize = 1_000;
 impl Engine {
     pub(crate) fn start_upkeep(self: &Arc<Self>) {
         let (alarms, reconcile) = (Arc::clone(self), Arc::clone(self));
-        let (activity, prune, orphans) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let (activity, prune) = (Arc::clone(self), Arc::clone(self));
+        let (orphans, look) = (Arc::clone(self), Arc::clone(self));
         self.tasks
             .spawn("alarms", OnError::StopProcess, async move { alarms.ring_alarms().await });
         self.tasks.spawn("reconcile", OnError::StopProcess, async move {
@@ -52,6 +59,10 @@ impl Engine {
             while prune.turn(PRUNE_EVERY, &prune.prune).await {
                 tell("prune", prune.prune_tick().await);
             }
+            Ok::<(), StoreError>(())
+        });
+        self.tasks.spawn("look", OnError::StopProcess, async move {
+            tell("look", look.look_through().await);
             Ok::<(), StoreError>(())
         });
         self.tasks.spawn("orphans", OnError::StopProcess, async move {
@@ -156,6 +167,32 @@ impl Engine {
         for gone in self.store.deleted_environments().await? {
             self.prune(gone, Timestamp::MAX).await?;
         }
+        Ok(())
+    }
+
+    /// Looks the whole store through, once: a file that was damaged while nobody ran it is not always refused by who opens it.
+    async fn look_through(self: &Arc<Self>) -> Result<(), StoreError> {
+        let as_of = AsOf {
+            at: self.clock.now(),
+            served_since: None,
+        };
+        let (mut place, mut looked_at, mut found) = (Some(Place::start()), 0, 0);
+        while let Some(here) = place {
+            let step = self.store.verify(&here, as_of, LOOK_ROWS).await?;
+            for finding in step.findings {
+                if found < FINDINGS_NAMED {
+                    tracing::error!(%finding, "the store is not sound; see what `tidings verify` finds, and keep the last backup");
+                }
+                found += 1;
+            }
+            looked_at += step.looked_at;
+            self.metrics.unsound.set(i64::try_from(found).unwrap_or(i64::MAX));
+            if !self.pause(LOOK_PAUSE).await {
+                return Ok(());
+            }
+            place = step.next;
+        }
+        tracing::info!(looked_at, found, "looked the store through");
         Ok(())
     }
 

@@ -8,7 +8,7 @@ mod receivers;
 use std::collections::BTreeSet;
 
 use tidings_model::{EnvironmentId, Timestamp};
-use tidings_store::{DeliveryDetail, DeliveryFilter, EventFilter, MemStore, Page, Store as _};
+use tidings_store::{AsOf, DeliveryDetail, DeliveryFilter, EventFilter, MemStore, Page, Place, Store as _};
 
 pub(crate) use publishes::answer_of_a_publish;
 
@@ -76,6 +76,7 @@ pub(crate) async fn everything(scene: &Scene<'_>) -> anyhow::Result<Found> {
     receivers::switched_off(&mut found, scene, &arrivals);
     receivers::deleted_environments(&mut found, scene, &arrivals);
     receivers::signatures(&mut found, scene, &arrivals);
+    sound(&mut found, scene).await?;
     let left = scene.store.deleted_environments().await?;
     found.unless(left.is_empty(), || {
         format!("events of deleted environments are still there: {left:?}")
@@ -92,6 +93,23 @@ pub(crate) async fn everything(scene: &Scene<'_>) -> anyhow::Result<Found> {
         ..Figures::default()
     };
     Ok(found)
+}
+
+/// The store is as a store always is.
+async fn sound(found: &mut Found, scene: &Scene<'_>) -> anyhow::Result<()> {
+    let as_of = AsOf {
+        at: scene.now,
+        served_since: Some(Timestamp::from_millis(0)),
+    };
+    let mut place = Some(Place::start());
+    while let Some(here) = place {
+        let step = scene.store.verify(&here, as_of, usize::MAX).await?;
+        found
+            .broken
+            .extend(step.findings.iter().map(|finding| format!("not sound: {finding:?}")));
+        place = step.next;
+    }
+    Ok(())
 }
 
 async fn all_deliveries(scene: &Scene<'_>, environment: EnvironmentId) -> anyhow::Result<Vec<DeliveryDetail>> {

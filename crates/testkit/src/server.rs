@@ -306,19 +306,6 @@ impl TestClient {
         self.ask(Method::GET, path, "").await.expect("the server answers")
     }
 
-    /// The text of a page that is not JSON.
-    pub async fn get_text(&self, path: &str) -> String {
-        let uri = format!("{}{path}", self.url).parse().expect("tests ask for valid paths");
-        let response = self.http.get(uri).await.expect("the server answers");
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .expect("the server answers to the end")
-            .to_bytes();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
     /// POST with the test credential.
     pub async fn post(&self, path: &str, body: &str) -> Answer {
         self.ask(Method::POST, path, body).await.expect("the server answers")

@@ -9,10 +9,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use fastrand::Rng;
 use tempfile::TempDir;
 use tidings_model::EventId;
+use tidings_runtime::{Clock as _, TimedOut, within};
 
 use crate::ledger::payload;
 use crate::say;
@@ -22,6 +23,11 @@ const PRODUCERS: u64 = 6;
 const REST: Duration = Duration::from_millis(1);
 /// Events that the data holds before it is damaged.
 const EVENTS: usize = 2_000;
+/// What the server says when it has looked its store through, and what is in it when nothing was found.
+const LOOKED: &str = "looked the store through";
+const NOTHING_FOUND: &str = "\"found\":0";
+/// Between two looks at the log.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Rounds between two lines of progress.
 const LINE: u32 = 20;
 
@@ -158,6 +164,7 @@ fn harm(data: &Path, dice: &mut Rng) -> anyhow::Result<String> {
 
 /// Starts the server on what is left, and looks at every event.
 async fn meet(site: &mut Site, accepted: &HashMap<EventId, u64>, done: &str, outcomes: &mut Outcomes) -> anyhow::Result<()> {
+    let before = site.server.log().len();
     if let Err(refused) = site.try_start().await {
         let said = refused.said;
         ensure!(
@@ -170,6 +177,7 @@ async fn meet(site: &mut Site, accepted: &HashMap<EventId, u64>, done: &str, out
     let seen = look(site, accepted).await?;
     match seen {
         Seen::Whole => outcomes.whole += 1,
+        Seen::Gone(_) | Seen::Altered(_) if says_that_it_is_unsound(site, before).await? => outcomes.told += 1,
         Seen::Unreadable => outcomes.told += 1,
         Seen::Gone(count) => {
             outcomes.lost += 1;
@@ -182,6 +190,21 @@ async fn meet(site: &mut Site, accepted: &HashMap<EventId, u64>, done: &str, out
     }
     site.kill().await;
     Ok(())
+}
+
+/// Whether the server, which looks its store through after the start, found something.
+async fn says_that_it_is_unsound(site: &Site, before: usize) -> anyhow::Result<bool> {
+    let said = async {
+        loop {
+            if let Some(line) = site.server.log().iter().skip(before).find(|line| line.contains(LOOKED)) {
+                return !line.contains(NOTHING_FOUND);
+            }
+            site.clock.sleep(LOOK_AGAIN).await;
+        }
+    };
+    within(&site.clock, PATIENCE, said)
+        .await
+        .map_err(|TimedOut| anyhow!("the server does not say that it looked its store through"))
 }
 
 /// What the server shows of what it accepted.

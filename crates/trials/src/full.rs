@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use tidings_runtime::{Clock, Stopwatch};
+use tidings_runtime::{Clock, Stopwatch, TimedOut, within};
 
 use crate::disk::Disk;
 use crate::ledger::Audit;
@@ -22,6 +22,8 @@ const EVENTS_MIN: usize = 200;
 const REFUSED_MIN: u64 = 100;
 /// Lines of the log that a full disk is worth: as many at once, and as many for each ten seconds.
 const LINES: u64 = 40;
+/// Between two looks at the log.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The status of a start that cannot write.
 const CANNOT_WRITE: i32 = 73;
 
@@ -125,6 +127,7 @@ async fn rounds(site: &mut Site, shortage: &Shortage<'_>, plan: Full) -> anyhow:
         );
         shortage.end(site)?;
         accepts(site).await?;
+        is_over(site, before).await?;
         say(&format!(
             "full {round} of {}: {} requests refused so far, {} lines of log, goes on by itself",
             plan.rounds,
@@ -133,6 +136,25 @@ async fn rounds(site: &mut Site, shortage: &Shortage<'_>, plan: Full) -> anyhow:
         ));
     }
     Ok(())
+}
+
+/// Waits until the log says that it is over: what fails again before then is the same trouble.
+async fn is_over(site: &Site, since: usize) -> anyhow::Result<()> {
+    let said = async {
+        while !site
+            .server
+            .log()
+            .iter()
+            .skip(since)
+            .any(|line| line.contains("over: nothing is stored"))
+        {
+            site.clock.sleep(LOOK_AGAIN).await;
+        }
+    };
+    match within(&site.clock, PATIENCE, said).await {
+        Ok(()) => Ok(()),
+        Err(TimedOut) => bail!("the log does not say that it is over"),
+    }
 }
 
 async fn accepts(site: &Site) -> anyhow::Result<()> {

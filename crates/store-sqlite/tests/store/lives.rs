@@ -88,6 +88,7 @@ fn added_in(version: u32) -> String {
         4 => with_promises(),
         5 => format!("UPDATE webhooks SET changed = 4 WHERE id = {}", webhook(1)),
         6 => with_a_block(),
+        7 => with_keys(),
         newer => panic!("say here what a store of schema {newer} writes that an older one does not"),
     }
 }
@@ -230,6 +231,16 @@ fn with_a_block() -> String {
         "INSERT INTO blocks VALUES ({first}, {first}, {first});
          INSERT INTO parts VALUES ({first}, 0, 1, '', x'00'), ({first}, 2, 1, 'order.placed', x'00'), ({first}, 3, 1, 'acme', x'00');",
         first = event(1)
+    )
+}
+
+/// A master key before the one of today, and a key of the server's own. What it is sealed for, the store does not ask.
+fn with_keys() -> String {
+    let sealed = hex(&Vault::new(&master_key(), &[]).seal(&[8; 32], [8; 12], b"a server key"));
+    let then = at(10).as_millis();
+    format!(
+        "INSERT INTO former_master_keys (id, since, retired) VALUES (x'01020304', {then}, 1);
+         INSERT INTO server_keys (purpose, sealed, made_at) VALUES (0, x'{sealed}', {then});"
     )
 }
 

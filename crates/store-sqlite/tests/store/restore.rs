@@ -16,7 +16,7 @@ const KEY: [u8; 4] = [1, 2, 3, 4];
 /// A backup of a store with 20 events, whose secrets are sealed with [`KEY`], in the folder of that store.
 async fn backed_up() -> (World, PathBuf) {
     let (world, store) = World::new().await;
-    store.keep_master_key(KEY).await.unwrap();
+    store.keep_master_key(KEY, at(0)).await.unwrap();
     for second in 0..20 {
         world.append(&store, world.event(second, Start::Due)).await;
     }

@@ -153,7 +153,9 @@ fn native(things: &Things, ask: Ask, method: &str, path: &str) -> Ask {
             | "/v1/webhooks/{id}/disable"
             | "/v1/webhooks/{id}/rotate-secret"
             | "/v1/deliveries/{id}/resend"
-            | "/v1/tenants/{tenantId}/tokens",
+            | "/v1/tenants/{tenantId}/tokens"
+            | "/v1/keys/master/rotate"
+            | "/v1/keys/tokens/rotate",
         ) => json!({}),
         _ => unknown(method, path),
     };

@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::environments::SettingsChange;
 use tidings_app::event_types::EventTypeDraft;
+use tidings_app::keys::MasterKeys;
 use tidings_app::publish::EventInput;
 use tidings_app::webhooks::{SecretChange, WebhookDraft};
 use tidings_app::{App, AppParts, Caller, DeliveryFilter, Page};
@@ -248,7 +249,7 @@ async fn node(store: &Arc<MemStore>, clock: &ManualClock, shutdown: &Shutdown) -
         store: store.clone(),
         engine: engine.await.unwrap(),
         vault,
-        master_key,
+        master_keys: MasterKeys::given(master_key),
         clock: clock.clone(),
         entropy,
         tasks: TaskSet::new(shutdown.clone()),

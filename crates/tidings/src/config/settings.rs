@@ -21,7 +21,7 @@ const GRACE_SECONDS_MAX: u64 = 3_600;
 const DNS_PORT: u16 = 53;
 
 /// In the order in which people read them.
-pub(crate) static TABLE: [&dyn AnySetting; 23] = [
+pub(crate) static TABLE: [&dyn AnySetting; 24] = [
     &DATA,
     &LISTEN,
     &PUBLIC_URL,

@@ -32,7 +32,7 @@ impl Sample {
 
 /// One figure of the server's own page.
 async fn metric(server: &TestServer, name: &str) -> anyhow::Result<u64> {
-    let page = server.get_text("/metrics").await;
+    let page = server.get_raw("/metrics").await.text;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let line = line.with_context(|| format!("there is no {name} in the figures"))?;
     line.trim().parse().with_context(|| format!("{name} is {line}"))

@@ -211,7 +211,7 @@ fn strangers() -> Vec<Case> {
             &[401],
             "",
         ),
-        case("a page of nobody", stranger("/account/password", form, 200_000), &[303], ""),
+        case("a page of nobody", stranger("/account/password", form, 200_000), &[401], ""),
     ]
 }
 
