@@ -236,6 +236,17 @@ setup_descriptions() {
   say "$("$own/bin/schemathesis" --version), Python $version"
 }
 
+# What cuts the power of a file system, and makes networks of their own. The tests that need them say so where they may not be used.
+setup_faults() {
+  local missing=() PATH=$PATH:/usr/sbin:/sbin
+  have xfs_io || missing+=(xfsprogs)
+  have mkfs.ext4 || missing+=(e2fsprogs)
+  have losetup || missing+=(mount)
+  have ip || missing+=(iproute2)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+  say "faults: $(xfs_io -V), $(ip -V)"
+}
+
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
 find_chromium() {
   local name

@@ -1,7 +1,7 @@
 //! The keys of a server: the master key that seals what is secret in the store, and the server's own keys, which are sealed there too.
 //!
 //! Owns: which keys are in use in this process, giving a new one in the place of an old one while everything goes on, and what that leaves to be done
-//! after a crash. `docs/adr/0015-rotating-keys.md` says why each step is where it is.
+//! after a crash. `docs/adr/0012-rotating-keys.md` says why each step is where it is.
 //!
 //! Never knows: where the master key is kept. A [`KeyKeeper`] does.
 
