@@ -13,7 +13,7 @@ use crate::fresh::Held;
 use crate::record::Record;
 use crate::rows::{NewRow, RowState};
 use crate::writer::WriteTx;
-use crate::{environments, rows};
+use crate::{body, environments, rows};
 
 /// Appends each event that is not refused.
 pub(crate) fn append(tx: &mut WriteTx<'_>, events: &[NewEvent]) -> Outcome<Vec<Result<Appended, AppendRefusal>>> {
@@ -154,9 +154,15 @@ fn insert_body(connection: &Connection, id: EventId, event: &NewEvent) -> Outcom
     connection
         .prepare_cached(
             "-- append::insert_body: at the end of the table
-             INSERT INTO bodies (event, user, application, body) VALUES (?1, ?2, ?3, ?4)",
+             INSERT INTO bodies (event, user, application, body, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![id.raw(), event.user, event.application, &event.body[..]])?;
+        .execute(params![
+            id.raw(),
+            event.user,
+            event.application,
+            &event.body[..],
+            body::checksum(&event.body)
+        ])?;
     Ok(())
 }
 

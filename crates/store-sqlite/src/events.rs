@@ -8,6 +8,7 @@ use tidings_model::{EnvironmentId, Event, EventId, EventKey, TenantId, Timestamp
 use tidings_store::{EventFilter, Page};
 
 use crate::blocks::{self, Scope};
+use crate::body::{self, Body};
 use crate::environments;
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
@@ -24,7 +25,7 @@ fn by_id(connection: &Connection, environment: EnvironmentId, short: i64, id: Ev
     connection
         .prepare_cached(
             "-- events::by_id: only in its environment
-             SELECT e.id, e.key, e.tenant, b.user, b.application, b.body FROM events e JOIN bodies b ON b.event = e.id
+             SELECT e.id, e.key, e.tenant, b.user, b.application, b.body, b.checksum FROM events e JOIN bodies b ON b.event = e.id
              WHERE e.id = ?1 AND e.environment = ?2",
         )?
         .query_and_then(params![id.raw(), short], |row| event(row, environment))?
@@ -113,13 +114,17 @@ pub(crate) fn ids_between(from: Option<Timestamp>, until: Option<Timestamp>) -> 
 
 fn event(row: &Row<'_>, environment: EnvironmentId) -> Outcome<Event> {
     let record = Record::new(row, "events", &["id"]);
+    let id = record.convert("id", EventId::from_raw)?;
+    let Body::Whole(body) = body::read(&record)? else {
+        return Err(Fault::Damaged(format!("the body of event {id} is not what was accepted")));
+    };
     Ok(Event {
-        id: record.convert("id", EventId::from_raw)?,
+        id,
         environment,
         key: record.parse("key")?,
         tenant: record.optional_parse("tenant")?,
         user: record.get("user")?,
         application: record.get("application")?,
-        body: record.get::<Vec<u8>>("body")?.into(),
+        body,
     })
 }

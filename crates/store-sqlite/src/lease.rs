@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use rusqlite::{Connection, params};
 use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventId, Timestamp, Trigger, WebhookId};
 use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, ResendError};
 
+use crate::body::{self, Body};
 use crate::codes::{CANCELLED, Code};
 use crate::fault::{Outcome, exactly_one};
 use crate::fresh::{FreshView, Held};
@@ -40,7 +42,8 @@ fn give_row(tx: &mut WriteTx<'_>, id: DeliveryId, held: &Held) -> Outcome<()> {
 /// Leases what a webhook has due, oldest due first.
 pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
     take_back_ended(tx, at)?;
-    let deliveries = due(tx.connection, webhook, at, want, grant)?;
+    let mut altered = Vec::new();
+    let mut deliveries = due(tx.connection, webhook, at, want, grant, &mut altered)?;
     for delivery in &deliveries {
         let rows = tx
             .connection
@@ -56,6 +59,11 @@ pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp,
             ])?;
         exactly_one(rows, "deliveries", delivery.id)?;
     }
+    // In nobody's hands, and out of the way of the others until the lease ends: what was accepted is sent, or nothing is.
+    deliveries.retain(|delivery| !altered.contains(&delivery.id));
+    for delivery in altered {
+        tracing::error!(%delivery, "the event's body is not what was accepted: it is not sent; the file is damaged, restore a backup");
+    }
     let in_hand = tx.memory.fresh.of(webhook).iter().map(|(_, held)| held.free_at()).min();
     Ok(DueBatch {
         deliveries,
@@ -64,7 +72,15 @@ pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp,
 }
 
 /// What is due and in nobody's hands, or in hands that lost it, with what a sender needs.
-fn due(connection: &Connection, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<Vec<LeasedDelivery>> {
+/// Those whose body is not what was written are named in `altered`, too.
+fn due(
+    connection: &Connection,
+    webhook: WebhookId,
+    at: Timestamp,
+    want: usize,
+    grant: LeaseGrant,
+    altered: &mut Vec<DeliveryId>,
+) -> Outcome<Vec<LeasedDelivery>> {
     connection
         .prepare_cached(
             "-- lease::due: what waits, and whose lease has ended
@@ -76,7 +92,7 @@ fn due(connection: &Connection, webhook: WebhookId, at: Timestamp, want: usize, 
                  UNION ALL
                  SELECT event, ordinal, due_at FROM deliveries INDEXED BY deliveries_leased
                  WHERE webhook = ?1 AND lease_token IS NOT NULL AND max(due_at, lease_until) <= ?2)
-             SELECT f.event, f.ordinal, f.due_at, d.trigger, d.attempts, n.uuid AS environment, b.body
+             SELECT f.event, f.ordinal, f.due_at, d.trigger, d.attempts, n.uuid AS environment, b.body, b.checksum
              FROM free f
              CROSS JOIN deliveries d ON d.event = f.event AND d.ordinal = f.ordinal
              CROSS JOIN bodies b ON b.event = f.event
@@ -85,14 +101,22 @@ fn due(connection: &Connection, webhook: WebhookId, at: Timestamp, want: usize, 
         )?
         .query_and_then(params![webhook.raw(), at.as_millis(), sql_count(want)], |row| {
             let record = Record::new(row, "deliveries", &["event", "ordinal"]);
+            let id = delivery_id(&record)?;
+            let body = match body::read(&record)? {
+                Body::Whole(body) => body,
+                Body::Altered => {
+                    altered.push(id);
+                    Bytes::new()
+                }
+            };
             Ok(LeasedDelivery {
-                id: delivery_id(&record)?,
+                id,
                 environment: environments::uuid(&record, "environment")?,
                 webhook,
                 trigger: record.code("trigger")?,
                 attempts: record.get("attempts")?,
                 due_at: record.time("due_at")?,
-                body: record.get::<Vec<u8>>("body")?.into(),
+                body,
                 lease: grant,
             })
         })?

@@ -10,6 +10,7 @@ mod assemble;
 mod attempts;
 mod backup;
 mod blocks;
+mod body;
 mod checkpoint;
 mod codes;
 mod connection;

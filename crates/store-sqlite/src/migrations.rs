@@ -52,6 +52,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "keys",
         sql: include_str!("../migrations/0007_keys.sql"),
     },
+    Migration {
+        name: "checksums",
+        sql: include_str!("../migrations/0008_checksums.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

@@ -8,9 +8,10 @@ use tidings_store::{Finding, MadeAttempt, Missing, Thing, ToldDelivery, judge};
 
 use super::{Look, REMNANTS_NAMED, event_id, numbers, webhook_id};
 use crate::assemble::{self, EventHead};
+use crate::body::Body;
 use crate::fault::Outcome;
 use crate::record::{Record, sql_count};
-use crate::{attempts, blocks, rows};
+use crate::{attempts, blocks, body, rows};
 
 /// A delivery by its row.
 struct DeliveryRow {
@@ -47,13 +48,27 @@ pub(super) fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<String>> 
     Ok(next.map(|last| last.to_string()))
 }
 
+fn body_of(look: &Look<'_>, event: i64) -> Outcome<Option<Body>> {
+    look.connection
+        .prepare_cached(
+            "-- verify::body_of: its bytes, and what they were
+             SELECT event, body, checksum FROM bodies WHERE event = ?1",
+        )?
+        .query_and_then([event], |row| body::read(&Record::new(row, "bodies", &["event"])))?
+        .next()
+        .transpose()
+}
+
 /// Looks at one event, and says how many deliveries it has.
 fn one(look: &mut Look<'_>, event: i64, settled_before: i64) -> Outcome<usize> {
     let Some(head) = assemble::head(look.connection, event)? else {
         return Ok(0);
     };
-    if !exists(look, "-- verify::one: its body\n SELECT 1 FROM bodies WHERE event = ?1", event)? {
-        look.found(Finding::NoBody { event: head.id });
+    let body = body_of(look, event);
+    match look.readable(body)? {
+        Some(None) => look.found(Finding::NoBody { event: head.id }),
+        Some(Some(Body::Altered)) => look.found(Finding::AlteredBody { event: head.id }),
+        Some(Some(Body::Whole(_))) | None => {}
     }
     let environment = "-- verify::one: its environment\n SELECT 1 FROM environments WHERE id = ?1";
     if !exists(look, environment, head.environment)? {

@@ -329,3 +329,12 @@ async fn a_folder_of_an_older_schema_is_not_verified_and_says_what_to_do() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn a_bit_that_flips_inside_a_body_is_found_and_what_is_older_than_checksums_is_let_be() {
+    let story = Story::told().await;
+    let flip = format!("UPDATE bodies SET body = zeroblob(length(body)) WHERE event = {}", story.due.raw());
+    assert_eq!(story.after(&flip, STOPPED), [Finding::AlteredBody { event: story.due }]);
+    let older = format!("UPDATE bodies SET checksum = NULL WHERE event = {}; {flip}", story.due.raw());
+    assert_eq!(story.after(&older, STOPPED), []);
+}

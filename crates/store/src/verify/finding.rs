@@ -92,6 +92,11 @@ pub enum Finding {
         /// The event.
         event: EventId,
     },
+    /// The body of an event is not what was accepted: its checksum says so.
+    AlteredBody {
+        /// The event.
+        event: EventId,
+    },
     /// A pending delivery that cannot be sent.
     Orphan {
         /// The delivery.
@@ -222,6 +227,9 @@ impl Finding {
             Self::NoBody { .. } => {
                 "The event cannot be sent any more, nor sent again. Its bytes are in backups that were made since it was accepted."
             }
+            Self::AlteredBody { .. } => {
+                "The file is damaged, most often by the disk. The event is not sent any more, nor shown; its bytes are in backups that were made since it was accepted."
+            }
             Self::Orphan { .. } => {
                 "It is never sent, and its event is never pruned. A backup that has what is missing can be restored beside this folder to look it up."
             }
@@ -266,6 +274,7 @@ impl fmt::Display for Finding {
             Self::OtherEnvironment { thing, into } => write!(f, "{thing} points to {into}, which is of another environment"),
             Self::NoEvent { thing, event } => write!(f, "{thing} is there, but event {event} is not"),
             Self::NoBody { event } => write!(f, "event {event} has no body"),
+            Self::AlteredBody { event } => write!(f, "the body of event {event} is not what was accepted"),
             Self::Orphan {
                 delivery,
                 webhook,
