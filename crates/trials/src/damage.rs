@@ -57,6 +57,17 @@ pub struct Outcomes {
     pub silent: Vec<String>,
 }
 
+impl Outcomes {
+    /// Fails when something was gone or another without a word.
+    ///
+    /// # Errors
+    /// With what it was made by.
+    pub fn hold(&self) -> anyhow::Result<()> {
+        ensure!(self.silent.is_empty(), "{self}: {}", self.silent.join("; "));
+        Ok(())
+    }
+}
+
 impl fmt::Display for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -102,7 +102,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Trial::ReadOnly => read_only(binary).await.map(drop),
         Trial::Damage { rounds, seed } => {
             let seed = seed.unwrap_or_else(chance);
-            damage(binary, Damage { rounds, seed }).await.map(drop)
+            damage(binary, Damage { rounds, seed }).await?.hold()
         }
         Trial::Load { minutes, lifetime } => {
             let (duration, lifetime) = (Duration::from_secs(minutes * 60), Duration::from_secs(lifetime));
