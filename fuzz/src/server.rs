@@ -11,6 +11,7 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use prometheus_client::registry::Registry;
 use tidings_app::bootstrap::Bootstrap;
+use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
 use tidings_engine::{Engine, EngineParts, Metrics};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
@@ -185,7 +186,7 @@ impl Running {
                 store,
                 engine,
                 vault,
-                master_key,
+                master_keys: MasterKeys::given(master_key),
                 clock: clock.clone(),
                 entropy,
                 tasks: TaskSet::new(shutdown.clone()),
