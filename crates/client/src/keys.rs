@@ -51,6 +51,17 @@ pub struct KeyRotation {
     pub revoke_tokens: bool,
 }
 
+/// How the master key is changed.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MasterKeyRotation {
+    /// The id of the key that is to be replaced; nothing happens when another is in use. Without it, whichever is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// Whether access tokens that are out there end at once, rather than by themselves.
+    pub revoke_tokens: bool,
+}
+
 impl Client {
     /// The server's keys, by their names.
     pub async fn keys(&self) -> Result<Answer<Keys>, Error> {
@@ -58,8 +69,8 @@ impl Client {
     }
 
     /// Changes the master key; the server seals every secret anew while it serves.
-    pub async fn rotate_master_key(&self, rotation: KeyRotation) -> Result<Answer<Keys>, Error> {
-        self.post(&["v1", "keys", "master", "rotate"], &rotation).await
+    pub async fn rotate_master_key(&self, rotation: &MasterKeyRotation) -> Result<Answer<Keys>, Error> {
+        self.post(&["v1", "keys", "master", "rotate"], rotation).await
     }
 
     /// Changes the key that signs access tokens.

@@ -32,7 +32,7 @@ pub use error::{Error, FieldError, Problem};
 pub use event_types::{EventType, NewEventType};
 pub use events::{AcceptedEvent, BatchReport, BatchResult, Event, EventFilter, NewEvent, RefusedEvent};
 pub use exchange::{Exchange, Failure, Reply, Timings};
-pub use keys::{KeyRotation, Keys, MasterKey, TokenKey};
+pub use keys::{KeyRotation, Keys, MasterKey, MasterKeyRotation, TokenKey};
 pub use page::{Listing, Page, PageRequest};
 pub use secret::Secret;
 pub use trials::{SavedTest, TestReport, TestRequest, TestedRequest};

@@ -11,9 +11,9 @@ use axum::extract::State;
 use http::{HeaderMap, Method, Response, Uri};
 use serde_json::value::RawValue;
 use tidings_client::{
-    Auth, BatchResult, Change, Client, DeliveryFilter, EnvironmentChange, Error, EventFilter, KeyRotation, NewCredential, NewEnvironment,
-    NewEvent, NewEventType, NewTenantToken, NewWebhook, PageRequest, SavedTest, Secret, SecretRotation, SettingsChange, TestRequest,
-    WebhookChange, WebhookFilter,
+    Auth, BatchResult, Change, Client, DeliveryFilter, EnvironmentChange, Error, EventFilter, KeyRotation, MasterKeyRotation,
+    NewCredential, NewEnvironment, NewEvent, NewEventType, NewTenantToken, NewWebhook, PageRequest, SavedTest, Secret, SecretRotation,
+    SettingsChange, TestRequest, WebhookChange, WebhookFilter,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -199,9 +199,12 @@ async fn keys_are_listed_and_changed() {
     let (answer, line) = asks!(stub, keys, client.keys());
     assert_eq!(line, "GET /v1/keys");
     assert_eq!((answer.master_keys[0].sealed, answer.token_keys[0].ends_at.as_deref()), (4, None));
-    let revoke_tokens = true;
-    let (_, line) = asks!(stub, keys, client.rotate_master_key(KeyRotation { revoke_tokens }));
-    assert_eq!(line, r#"POST /v1/keys/master/rotate {"revokeTokens":true}"#);
+    let rotation = MasterKeyRotation {
+        replaces: Some("0a1b2c3d".to_owned()),
+        revoke_tokens: true,
+    };
+    let (_, line) = asks!(stub, keys, client.rotate_master_key(&rotation));
+    assert_eq!(line, r#"POST /v1/keys/master/rotate {"replaces":"0a1b2c3d","revokeTokens":true}"#);
     let (_, line) = asks!(stub, keys, client.rotate_token_key(KeyRotation::default()));
     assert_eq!(line, r#"POST /v1/keys/tokens/rotate {"revokeTokens":false}"#);
 }

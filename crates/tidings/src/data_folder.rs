@@ -221,10 +221,13 @@ impl FolderKeys {
 impl KeyKeeper for FolderKeys {
     fn prepare(&self, next: &MasterKey) -> Result<MasterKey, KeeperError> {
         let failed = |error: DataFolderError| KeeperError::Failed(error.to_string());
-        if let Some(there) = read_next_key(&self.0).map_err(failed)? {
-            return Ok(there); // written before something else failed
-        }
         let path = self.0.join(NEXT_KEY_FILE);
+        let own = read_key(&self.0).map_err(failed)?.map(|own| own.id());
+        match read_next_key(&self.0).map_err(failed)? {
+            Some(copy) if Some(copy.id()) == own => fs::remove_file(&path).map_err(|source| failed(unusable(&path, source)))?, // no successor
+            Some(there) => return Ok(there), // written before something else failed
+            None => {}
+        }
         write_key(&self.0, &path, next).map_err(|source| failed(unusable(&path, source)))?;
         Ok(next.clone())
     }

@@ -186,13 +186,15 @@ async fn the_master_key_changes_under_load_and_through_kill_9_without_a_refusal_
     let load = load(&server);
     ledger.grows_by(5).await;
     let before = key_in(&server.data().join("master.key"));
-    rotate_by_command(&server).await;
+    let safe = tempfile::tempdir().unwrap();
+    let copy = safe.path().join("old.key");
+    rotate_by_command(&server, &copy).await;
     ledger.grows_by(5).await;
     ledger.enough.store(true, Ordering::SeqCst);
     load.join_all().await;
     let ids = finished(&server).await;
     let after = key_in(&server.data().join("master.key"));
-    assert_eq!((key_in(&server.data().join("old.key")), &ids[0]), (before.clone(), &after));
+    assert_eq!((key_in(&copy), &ids[0]), (before.clone(), &after));
     assert!(before != after && first_key != after && ids.contains(&first_key));
 
     // Everything that was answered is there, and signed with what was set.
@@ -214,15 +216,12 @@ async fn the_master_key_changes_under_load_and_through_kill_9_without_a_refusal_
 }
 
 /// Changes the key as an operator does, who is asked first what becomes of the old one.
-async fn rotate_by_command(server: &TestServer) {
-    let data = server.data().to_owned();
+async fn rotate_by_command(server: &TestServer, copy: &Path) {
+    let (data, copy) = (server.data().to_owned(), copy.to_owned());
     let unsaid = tidings(&["keys", "rotate"], &data);
     assert_eq!(unsaid.status.code(), Some(64), "{}", said(&unsaid));
     assert!(said(&unsaid).contains("--save-old-key FILE"), "{}", said(&unsaid));
-    let rotate = move || {
-        let copy = data.join("old.key");
-        tidings(&["keys", "rotate", "--save-old-key", copy.to_str().unwrap()], &data)
-    };
+    let rotate = move || tidings(&["keys", "rotate", "--save-old-key", copy.to_str().unwrap()], &data);
     let rotated = tokio::task::spawn_blocking(rotate).await.unwrap();
     assert!(rotated.status.success(), "{}", said(&rotated));
     let warned = said(&rotated).contains("Backups that were made until now open only with the old key");
@@ -255,7 +254,8 @@ async fn the_keys_of_a_folder_without_a_server_are_changed_too_and_old_backups_o
     let made = tidings(&["backup", "--to", backup.to_str().unwrap()], &data);
     assert!(made.status.success(), "{}", said(&made));
     server.terminate().await;
-    let (before, copy) = (fs::read_to_string(data.join("master.key")).unwrap(), data.join("old.key"));
+    let safe = tempfile::tempdir().unwrap();
+    let (before, copy) = (fs::read_to_string(data.join("master.key")).unwrap(), safe.path().join("old.key"));
 
     let rotated = tidings(&["keys", "rotate", "--save-old-key", copy.to_str().unwrap()], &data);
     assert!(rotated.status.success(), "{}", said(&rotated));

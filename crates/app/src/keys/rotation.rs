@@ -41,11 +41,12 @@ impl Keyring {
     }
 
     /// Gives the master key a successor. The work that follows is done by [`Self::tick`]. `cut_off`: access tokens that are out there end now rather
-    /// than by themselves, and so do those of local commands, when the old key is gone.
+    /// than by themselves, and so do those of local commands, when the old key is gone. `replaces`: the key that whoever asks has seen, and may have kept
+    /// a copy of.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when the key is given from outside, or is being changed already.
-    pub async fn rotate_master(&self, cut_off: bool) -> Result<(KeyId, KeyId), Problem> {
+    /// [`Code::Conflict`] when the key is given from outside, is being changed already, or is another than the one that is to be replaced.
+    pub async fn rotate_master(&self, replaces: Option<&str>, cut_off: bool) -> Result<(KeyId, KeyId), Problem> {
         let under_way = || {
             Problem::new(
                 Code::Conflict,
@@ -57,6 +58,10 @@ impl Keyring {
             return Err(under_way());
         }
         let before = self.vault.current();
+        if let Some(replaces) = replaces.filter(|replaces| *replaces != before.to_string()) {
+            let detail = format!("the master key in use is {before}, not {replaces}: nothing was changed");
+            return Err(Problem::new(Code::Conflict, detail));
+        }
         let next = MasterKey::from_bytes(self.entropy.bytes32());
         let keeper = Arc::clone(&self.keeper);
         let prepared = tokio::task::spawn_blocking(move || keeper.prepare(&next)).await;

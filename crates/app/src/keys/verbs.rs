@@ -97,11 +97,13 @@ impl App {
     }
 
     /// Gives the master key a successor, with which everything is sealed anew while the server serves. See [`Keyring::rotate_master`].
-    pub async fn rotate_master_key(&self, caller: &Caller, cut_off: bool) -> Result<Keys, Problem> {
+    pub async fn rotate_master_key(&self, caller: &Caller, replaces: Option<String>, cut_off: bool) -> Result<Keys, Problem> {
         caller.can_operate()?;
         let keyring = Arc::clone(&self.keys);
         let (before, after) = self
-            .to_its_end("rotate master key", async move { keyring.rotate_master(cut_off).await })
+            .to_its_end("rotate master key", async move {
+                keyring.rotate_master(replaces.as_deref(), cut_off).await
+            })
             .await?;
         let detail = format!("was {before}; {}", tokens_end(cut_off));
         self.record(caller, "master-key.rotated", None, &after.to_string(), &detail).await;

@@ -174,8 +174,11 @@ async fn a_rotation_seals_everything_anew_and_the_old_key_opens_nothing_any_more
     let before = keyring.list().await.unwrap();
     assert_eq!((before.master[0].sealed, before.given), (3 * 3 + 2, false));
 
-    let (from, to) = keyring.rotate_master(false).await.unwrap();
-    let again = keyring.rotate_master(false).await.unwrap_err();
+    let stale = keyring.rotate_master(Some("0a1b2c3d"), false).await.unwrap_err();
+    assert_eq!(stale.code, Code::Conflict, "a key that whoever asks has not seen stays");
+    assert_eq!(keyring.list().await.unwrap().master.len(), 1);
+    let (from, to) = keyring.rotate_master(Some(&before.master[0].name), false).await.unwrap();
+    let again = keyring.rotate_master(None, false).await.unwrap_err();
     assert_eq!(again.code, Code::Conflict, "one at a time");
     let between = keyring.list().await.unwrap();
     assert_eq!(between.master[0].name, to.to_string());
@@ -195,7 +198,7 @@ async fn a_rotation_seals_everything_anew_and_the_old_key_opens_nothing_any_more
 #[tokio::test]
 async fn a_master_key_that_is_given_from_outside_is_changed_there_and_the_answer_says_how() {
     let world = world().await;
-    let refused = world.app.rotate_master_key(&world.operator, false).await.unwrap_err();
+    let refused = world.app.rotate_master_key(&world.operator, None, false).await.unwrap_err();
     assert_eq!(refused.code, Code::Conflict);
     assert!(refused.detail.contains("TIDINGS_OLD_MASTER_KEY"), "{}", refused.detail);
 

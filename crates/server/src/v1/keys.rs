@@ -73,6 +73,17 @@ struct Rotation {
     revoke_tokens: bool,
 }
 
+/// How the master key is changed.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MasterRotation {
+    /// The id of the key that is to be replaced: nothing happens, and the answer is 409, when another is in use. Without it, whichever is.
+    replaces: Option<String>,
+    /// Whether access tokens that are out there end at once, as after a theft, rather than by themselves.
+    #[serde(default)]
+    revoke_tokens: bool,
+}
+
 impl From<Keys> for KeysView {
     fn from(keys: Keys) -> Self {
         Self {
@@ -128,7 +139,7 @@ async fn list(State(state): State<ServerState>, Authenticated(caller): Authentic
     path = "/v1/keys/master/rotate",
     operation_id = "rotateMasterKey",
     tag = "Keys",
-    request_body = Rotation,
+    request_body = MasterRotation,
     responses(
         (status = 202, description = "The new key seals from now on; what the old one sealed is being sealed anew.", body = KeysView),
         Refused
@@ -137,9 +148,9 @@ async fn list(State(state): State<ServerState>, Authenticated(caller): Authentic
 async fn rotate_master(
     State(state): State<ServerState>,
     Authenticated(caller): Authenticated,
-    body::Json(Rotation { revoke_tokens }): body::Json<Rotation>,
+    body::Json(MasterRotation { replaces, revoke_tokens }): body::Json<MasterRotation>,
 ) -> Result<(StatusCode, Json<KeysView>), ApiProblem> {
-    let keys = state.app.rotate_master_key(&caller, revoke_tokens).await?;
+    let keys = state.app.rotate_master_key(&caller, replaces, revoke_tokens).await?;
     Ok((StatusCode::ACCEPTED, Json(keys.into())))
 }
 

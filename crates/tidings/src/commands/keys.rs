@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use tidings_client::{Error, KeyRotation, Keys as ServerKeys};
+use tidings_client::{Error, KeyRotation, Keys as ServerKeys, MasterKeyRotation};
 use tidings_runtime::{Clock, SystemClock};
 
 use crate::commands::keys::offline::Offline;
@@ -97,7 +97,7 @@ pub(crate) async fn run(args: Keys) -> Outcome {
             rotate.old_key_is_spoken_for()?;
             if offline {
                 let offline = Offline::open(&config).await?;
-                rotate.save_old_key(&config.data)?;
+                rotate.save_old_key(&config.data, None)?;
                 return offline.rotate_master(rotate.revoke_tokens).await;
             }
             rotate_master(&args.server, &config, &rotate).await
@@ -108,10 +108,19 @@ pub(crate) async fn run(args: Keys) -> Outcome {
 async fn rotate_master(flags: &Flags<Ask>, config: &AskConfig, rotate: &Rotate) -> Outcome {
     let session = Session::open(flags)?;
     let before = session.ask(session.client().keys()).await?.value;
+    let current = before
+        .master_keys
+        .iter()
+        .find(|key| key.state == "current")
+        .map(|key| key.id.clone());
     if !before.given {
-        rotate.save_old_key(&config.data)?;
+        rotate.save_old_key(&config.data, current.as_deref())?;
     }
-    session.ask(session.client().rotate_master_key(rotate.order())).await?;
+    let order = MasterKeyRotation {
+        replaces: current,
+        revoke_tokens: rotate.revoke_tokens,
+    };
+    session.ask(session.client().rotate_master_key(&order)).await?;
     let clock = SystemClock::new();
     loop {
         // As whoever may ask now: the right to ask comes from the key that is being changed.
@@ -148,8 +157,8 @@ impl Rotate {
         ))
     }
 
-    /// Copies the key of the data folder into a new file for its owner alone.
-    fn save_old_key(&self, folder: &Path) -> Result<(), CommandError> {
+    /// Copies the key of the data folder into a new file for its owner alone. `current`: the id of the key that the server uses.
+    fn save_old_key(&self, folder: &Path, current: Option<&str>) -> Result<(), CommandError> {
         let Some(to) = &self.save_old_key else { return Ok(()) };
         let key = data_folder::read_key(folder)?.ok_or_else(|| {
             CommandError::Usage(format!(
@@ -158,6 +167,20 @@ impl Rotate {
                 folder.display()
             ))
         })?;
+        let own = key.id().to_string();
+        if let Some(current) = current.filter(|current| *current != own) {
+            return Err(CommandError::Usage(format!(
+                "--save-old-key copies the key of a data folder, and that of {} is {own}, while the server uses {current}: nothing was changed; say --data \
+                 with the folder of the server",
+                folder.display()
+            )));
+        }
+        if is_inside(to, folder) {
+            return Err(CommandError::Usage(format!(
+                "--save-old-key {} lies in the data folder, where the server keeps files of its own: name a place apart from it",
+                to.display()
+            )));
+        }
         let write = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
             file.write_all(key.expose().as_bytes())?;
@@ -168,6 +191,13 @@ impl Rotate {
         say(&format!("Saved the old key, {}, as {}.", key.id(), to.display()));
         Ok(())
     }
+}
+
+/// Whether a file that is to be made would lie in a folder, also by way of links.
+fn is_inside(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    parent.is_ok_and(|parent| folder.canonicalize().is_ok_and(|folder| parent.starts_with(folder)))
 }
 
 fn is_done(keys: &ServerKeys) -> bool {
@@ -216,6 +246,15 @@ mod tests {
 
     use super::*;
 
+    fn rotate_nothing() -> Rotate {
+        Rotate {
+            tokens: false,
+            revoke_tokens: false,
+            save_old_key: None,
+            discard_old_key: false,
+        }
+    }
+
     #[test]
     fn the_old_key_is_copied_for_its_owner_alone_and_never_over_another_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -223,16 +262,33 @@ mod tests {
         let own = folder.path().join(data_folder::KEY_FILE);
         std::fs::write(&own, key.expose().as_bytes()).unwrap();
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let to = folder.path().join("copy");
+        let safe = tempfile::tempdir().unwrap();
+        let to = safe.path().join("copy");
         let rotate = Rotate {
-            tokens: false,
-            revoke_tokens: false,
             save_old_key: Some(to.clone()),
-            discard_old_key: false,
+            ..rotate_nothing()
         };
-        rotate.save_old_key(folder.path()).unwrap();
+        rotate.save_old_key(folder.path(), Some(&key.id().to_string())).unwrap();
         assert_eq!(std::fs::read_to_string(&to).unwrap().trim(), key.expose().as_str());
         assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(rotate.save_old_key(folder.path()).is_err(), "it is there already");
+        assert!(rotate.save_old_key(folder.path(), None).is_err(), "it is there already");
+
+        let refused = |to: PathBuf, current: Option<&str>| {
+            let save_old_key = Some(to.clone());
+            let error = Rotate {
+                save_old_key,
+                ..rotate_nothing()
+            }
+            .save_old_key(folder.path(), current)
+            .unwrap_err();
+            assert!(!to.exists());
+            error.to_string()
+        };
+        let another = refused(safe.path().join("other"), Some("0a1b2c3d"));
+        assert!(another.contains("the server uses 0a1b2c3d"), "{another}");
+        for name in ["master.key.next", "old.key"] {
+            let inside = refused(folder.path().join(name), None);
+            assert!(inside.contains("lies in the data folder"), "{inside}");
+        }
     }
 }

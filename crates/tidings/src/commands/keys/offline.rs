@@ -68,7 +68,7 @@ impl Offline {
 
     /// Changes the master key, from the first step to the last.
     pub(super) async fn rotate_master(self, cut_off: bool) -> Outcome {
-        let (before, after) = self.keyring.rotate_master(cut_off).await.map_err(NodeError::from)?;
+        let (before, after) = self.keyring.rotate_master(None, cut_off).await.map_err(NodeError::from)?;
         self.record("master-key.rotated", after.to_string(), format!("was {before}"))
             .await?;
         if !self.keyring.tick().await.map_err(NodeError::from)? {
