@@ -8,10 +8,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tidings_runtime::{SystemClock, within};
 use tidings_testkit::server::TestClient;
 use tidings_testkit::{Behaviour, TestReceiver, TestServer};
 use tokio::process::Command;
@@ -19,6 +21,8 @@ use tokio::task::JoinSet;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
 const PRODUCERS: usize = 3;
+/// How long something may take that comes by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOPBACK: [&str; 2] = ["--egress-allow", "127.0.0.0/8"];
 
 /// What a command ended with: its status, what it printed, and what it said.
@@ -275,4 +279,49 @@ async fn what_cannot_be_restored_is_refused_with_a_status_and_what_to_do() {
     let cut = run(&from, folder.path()).await;
     assert!(cut.status == Some(65) && cut.said.contains("nothing was restored"), "{}", cut.said);
     assert!(!folder.path().join("tidings.db").exists());
+}
+
+/// Changes one byte of a stopped server's database, where these bytes are.
+fn alter(data: &Path, bytes: &[u8]) {
+    let database = data.join("tidings.db");
+    let mut content = fs::read(&database).unwrap();
+    let place = memchr::memmem::find(&content, bytes).unwrap();
+    content[place] ^= 1;
+    fs::write(&database, content).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_the_disk_altered_is_named_after_the_start_and_not_sent_and_the_others_are() {
+    let receiver = TestReceiver::start().await;
+    receiver.always(Behaviour::status(500));
+    let mut server = TestServer::start(BINARY).await;
+    webhook(&server, &receiver.url("/")).await;
+    let mut events = Vec::new();
+    for mark in ["as the disk has it", "as it was sent"] {
+        let event = format!(r#"{{"eventKey":"frontegg.user.created","payload":{{"mark":"{mark}"}}}}"#);
+        events.push(server.post("/v1/events", &event).await.json["id"].as_str().unwrap().to_owned());
+    }
+    let failed_once = |list: &Value| list["data"].as_array().unwrap().iter().all(|delivery| delivery["attempts"] == 1);
+    server.until("/v1/deliveries", failed_once).await;
+    assert_eq!(server.terminate().await, Some(0));
+    alter(server.data(), b"as the disk has it");
+
+    receiver.always(Behaviour::status(200));
+    server.restart().await;
+    let received = receiver.wait_for(3).await;
+    assert_eq!(received[2].header("webhook-id"), Some(events[1].as_str()));
+    let clock = SystemClock::new();
+    let told = within(&clock, PATIENCE, async {
+        while !server.get_raw("/metrics").await.text.contains("\ntidings_store_findings 1\n") {}
+    });
+    assert!(told.await.is_ok(), "{:?}", server.log());
+    let verified = run(&["verify", "--output", "json"], server.data()).await;
+    let report: Value = serde_json::from_str(&verified.printed).unwrap();
+    assert_eq!(
+        (verified.status, &report["findings"][0]["kind"]),
+        (Some(1), &Value::from("alteredBody")),
+        "{report:#}"
+    );
+    assert_eq!(report["findings"][0]["event"], events[0].as_str(), "{report:#}");
+    assert_eq!(receiver.received().len(), 3, "the altered one has not come again");
 }

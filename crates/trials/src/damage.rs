@@ -1,6 +1,5 @@
-//! Bytes of a stopped server's data are flipped or cut off, at places that the seed decides. The next start is refused with advice, or has every event.
-//!
-//! What cannot be read is said; what is missing or different without a word is the one outcome that may not be.
+//! Bytes of a stopped server's data are flipped or cut off, at places that the seed decides. The next start is refused with advice, has every event, or says
+//! what is wrong; what is missing or different without a word is the one outcome that may not be.
 
 use std::collections::HashMap;
 use std::fmt;
