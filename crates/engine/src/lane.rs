@@ -20,10 +20,12 @@ pub(crate) const FAST: Duration = Duration::from_secs(1);
 pub(crate) const LEASE_LEFT_MIN: Duration = Duration::from_secs(75);
 /// How long a lease lasts.
 pub(crate) const LEASE: Duration = Duration::from_secs(180);
-/// How long a webhook that answers 429 or 503 without Retry-After is left alone.
-const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
+/// How long a webhook that answers 429 or 503 without Retry-After is left alone at first: one such answer among many good ones costs little.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// To what that grows, doubled each time, while nothing goes well.
+const PAUSE_UNASKED_MAX: Duration = Duration::from_secs(5);
 /// Longest pause of a whole lane, whatever Retry-After says; the delivery that got the answer waits as long as it was told.
-const PAUSE_MAX: Duration = Duration::from_secs(300);
+const PAUSE_ASKED_MAX: Duration = Duration::from_secs(300);
 
 /// What a lane wants done next.
 #[derive(Debug, PartialEq)]
@@ -63,6 +65,8 @@ pub(crate) struct Lane {
     /// The last attempt went well. A lane that has not shown that it answers gets no slot that others could need.
     proven: bool,
     paused_until: Timestamp,
+    /// The next pause that nobody asked for.
+    next_pause: Duration,
     /// When the store next has something for this lane, as far as is known.
     next_due: Option<Timestamp>,
     refilling: bool,
@@ -83,6 +87,7 @@ impl Lane {
             concurrency: LANE_CONCURRENCY_START,
             proven: false,
             paused_until: Timestamp::from_millis(0),
+            next_pause: PAUSE_FIRST,
             next_due: None,
             refilling: false,
             owner,
@@ -193,15 +198,29 @@ impl Lane {
         if signal != Signal::Unused {
             self.proven = matches!(signal, Signal::Well | Signal::Slowly);
         }
+        if self.proven {
+            self.next_pause = PAUSE_FIRST;
+        }
         match signal {
             Signal::Well => self.concurrency = (self.concurrency + 1).min(LANE_CONCURRENCY_MAX),
             Signal::Failed => self.concurrency = (self.concurrency / 2).max(1),
             Signal::Throttled(wish) => {
-                self.concurrency = 1;
-                self.paused_until = self.paused_until.max(at + wish.unwrap_or(PAUSE_DEFAULT).min(PAUSE_MAX));
+                self.concurrency = (self.concurrency / 2).max(1);
+                let pause = wish.map_or_else(|| self.pause_unasked(at), |wish| wish.min(PAUSE_ASKED_MAX));
+                self.paused_until = self.paused_until.max(at + pause);
             }
             Signal::Slowly | Signal::Unused => {}
         }
+    }
+
+    /// How long it is left alone without having said so. What was under way when the pause began tells nothing new.
+    fn pause_unasked(&mut self, at: Timestamp) -> Duration {
+        if at < self.paused_until {
+            return Duration::ZERO;
+        }
+        let pause = self.next_pause;
+        self.next_pause = (2 * pause).min(PAUSE_UNASKED_MAX);
+        pause
     }
 
     /// When the lane should be looked at again without anybody asking, if ever.
@@ -305,6 +324,37 @@ mod tests {
         assert!(matches!(lane.step(AT), Step::Release(back) if back.len() == 1));
         assert_eq!(lane.wake_at(), Some(AT + Duration::from_secs(30)));
         assert!(!lane.reserve(AT));
+    }
+
+    /// Begins one attempt and ends it so; gives back for how long the lane then rests.
+    fn rest_after(lane: &mut Lane, signal: Signal, at: Timestamp) -> Duration {
+        lane.push(delivery(1));
+        assert!(matches!(lane.step(at), Step::Send(_)), "it is ready at {at}");
+        lane.finished(signal, at);
+        lane.paused_until.since(at)
+    }
+
+    #[test]
+    fn an_unasked_pause_is_short_and_doubles_while_nothing_goes_well() {
+        let (mut lane, mut at, mut pauses) = (lane(), AT, Vec::new());
+        for _ in 0..7 {
+            let pause = rest_after(&mut lane, Signal::Throttled(None), at);
+            pauses.push(pause.as_millis());
+            at = at + pause;
+        }
+        assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+        rest_after(&mut lane, Signal::Well, at);
+        assert_eq!(rest_after(&mut lane, Signal::Throttled(None), at), PAUSE_FIRST);
+    }
+
+    #[test]
+    fn many_that_are_throttled_together_pause_the_lane_once() {
+        let mut lane = lane();
+        (0..20).for_each(|number| lane.push(delivery(number)));
+        while matches!(lane.step(AT), Step::Send(_)) {}
+        (0..LANE_CONCURRENCY_START).for_each(|_| lane.finished(Signal::Throttled(None), AT + Duration::from_millis(1)));
+        assert_eq!(lane.paused_until, AT + Duration::from_millis(1) + PAUSE_FIRST);
+        assert_eq!(lane.concurrency, 1);
     }
 
     #[test]

@@ -284,6 +284,21 @@ async fn an_answer_of_429_slows_the_whole_webhook_down() {
 }
 
 #[tokio::test]
+async fn a_single_503_holds_the_other_events_of_its_webhook_up_for_a_moment_only() {
+    let mut world = World::new().await;
+    world.webhook("hiccup", &[Does::Answers(503), Does::Answers(200)]).await;
+    for _ in 0..3 {
+        world.publish().await;
+    }
+
+    world.pass(Duration::from_secs(1)).await;
+
+    let times = world.times("hiccup");
+    assert_eq!(times.len(), 3, "all but the retry have been sent: {times:?}");
+    assert!(times[1..].iter().all(|at| (250..=1_000).contains(at)), "{times:?}");
+}
+
+#[tokio::test]
 async fn stopping_waits_for_what_is_under_way_and_gives_back_what_is_queued() {
     let mut world = World::new().await;
     let webhook = world.webhook("slow", &[Does::Hangs]).await;
