@@ -13,10 +13,7 @@ impl App {
         caller.can_read()?;
         let headers = open_headers(&self.vault, webhook.environment, webhook.headers.as_ref()).map_err(|error| {
             tracing::error!(webhook = %webhook.id, %error, "a webhook's headers cannot be opened");
-            Problem::new(
-                Code::Internal,
-                "the webhook's headers cannot be opened with the server's master key",
-            )
+            Problem::new(Code::Internal, format!("the webhook's headers cannot be read: {error}"))
         })?;
         Ok(headers.into_iter().map(|(name, _)| name).collect())
     }

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use tidings_engine::sealing::{check_master_key, open_server_key, seal_server_key};
 use tidings_model::Timestamp;
 use tidings_runtime::{Clock, Entropy};
-use tidings_signing::{CredentialHasher, KeyId, MasterKey, Vault};
+use tidings_signing::{CredentialHasher, GIVE_OLD_KEY, KeyId, MasterKey, Vault};
 use tidings_store::{NewServerKey, ServerKey, ServerKeyPurpose, Store};
 use tokio::sync::{Mutex, Notify, RwLock, RwLockReadGuard};
 
@@ -32,6 +32,16 @@ pub const LOCAL_TOKEN_PURPOSE: &str = "tidings local tokens";
 const TOKEN_KEY_PURPOSE: &str = "tidings access tokens";
 /// The purpose of the key that hashes client secrets.
 const CREDENTIAL_KEY_PURPOSE: &str = "tidings client secrets";
+
+/// A master key that is needed, and was not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sealed} secrets are sealed with the master key {id}, which was not given, and nothing that they belong to can be sent: {GIVE_OLD_KEY}")]
+pub struct MissingKey {
+    /// Its name.
+    pub id: KeyId,
+    /// How many secrets need it.
+    pub sealed: u64,
+}
 
 /// Where a master key is kept. What it does takes as long as a file takes.
 pub trait KeyKeeper: fmt::Debug + Send + Sync {
@@ -111,6 +121,11 @@ impl MasterKeys {
 
     fn find(&self, id: KeyId) -> Option<&MasterKey> {
         std::iter::once(&self.current).chain(&self.older).find(|key| key.id() == id)
+    }
+
+    /// Their names, that of the current one first.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        std::iter::once(&self.current).chain(&self.older).map(MasterKey::id)
     }
 }
 

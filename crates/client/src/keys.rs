@@ -6,7 +6,7 @@ use crate::client::Query;
 use crate::{Answer, Client, Error};
 
 /// The keys of a server; never a key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Keys {
     /// Whether the master key is given from outside, so that it is changed there too.
@@ -18,7 +18,7 @@ pub struct Keys {
 }
 
 /// A master key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MasterKey {
     /// Its name.
@@ -32,7 +32,7 @@ pub struct MasterKey {
 }
 
 /// A key that signs access tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenKey {
     /// Its name.

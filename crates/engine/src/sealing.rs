@@ -2,7 +2,7 @@
 
 use tidings_model::{EnvironmentId, SealedSecret, Timestamp};
 use tidings_runtime::Entropy;
-use tidings_signing::{KeyId, OpenError, Secret, Vault};
+use tidings_signing::{GIVE_OLD_KEY, KeyId, OpenError, Secret, Vault};
 use tidings_store::{Reseal, SealedPlace, SealedWebhook, ServerKey, ServerKeyPurpose, Store, StoreError};
 use zeroize::Zeroizing;
 
@@ -30,6 +30,12 @@ pub enum StartError {
         /// The key that was given.
         given: KeyId,
     },
+    /// A key of the server's own is still sealed with the master key before, which was not given.
+    #[error("a key that this server checks tokens and client secrets with is still sealed with the master key {id}, which was not given: {GIVE_OLD_KEY}")]
+    OldKeyMissing {
+        /// The key that is needed, too.
+        id: KeyId,
+    },
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,11 +48,15 @@ pub enum StartError {
 pub async fn check_master_key(store: &dyn Store, vault: &Vault, at: Timestamp) -> Result<KeyId, StartError> {
     let given = vault.current();
     let kept = KeyId::from_bytes(store.keep_master_key(given.bytes(), at).await?);
-    if vault.opens(kept) {
-        Ok(kept)
-    } else {
-        Err(StartError::WrongMasterKey { kept, given })
+    if !vault.opens(kept) {
+        return Err(StartError::WrongMasterKey { kept, given });
     }
+    for key in store.server_keys().await? {
+        if let Err(OpenError::UnknownKey { id }) = vault.open(&key.sealed.0, server_key_context(key.purpose)) {
+            return Err(StartError::OldKeyMissing { id });
+        }
+    }
+    Ok(kept)
 }
 
 /// What a sealed value is bound to: it opens only in the environment, and for the purpose, that it was sealed for.

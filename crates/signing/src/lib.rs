@@ -23,4 +23,4 @@ pub use master_key::{KeyId, MasterKey, MasterKeyError};
 pub use secret::{Secret, SecretError};
 pub use signer::{SignInput, SignedHeaders, Signer};
 pub use token::{MintError, TokenError, TokenKeys, Verified};
-pub use vault::{OpenError, Vault};
+pub use vault::{GIVE_OLD_KEY, OpenError, Vault};

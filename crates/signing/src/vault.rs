@@ -18,6 +18,10 @@ const VERSION: u8 = 1;
 /// What the envelope's key is derived for.
 const PURPOSE: &str = "vault";
 
+/// What to do about a master key that is needed beside the one in use, and was not given.
+pub const GIVE_OLD_KEY: &str = "start the server with that key as TIDINGS_OLD_MASTER_KEY (old_master_key in the configuration file), until `tidings keys list` \
+                                shows it as retired";
+
 /// Seals with the current master key, opens with any that it was given.
 pub struct Vault(ArcSwap<SealingKeys>);
 
@@ -37,7 +41,7 @@ pub enum OpenError {
         version: u8,
     },
     /// Sealed with a master key that was not given.
-    #[error("sealed with master key {id}, which was not given; start with that key as well, in second place")]
+    #[error("sealed with master key {id}, which was not given: {GIVE_OLD_KEY}")]
     UnknownKey {
         /// The key that is needed.
         id: KeyId,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use tidings_store::MasterKeyId;
 
 use crate::folder::{self, DATABASE, OpenError};
@@ -16,9 +16,6 @@ use crate::{connection, keys, migrations, wal};
 const STEP_PAGES: i32 = 1_024;
 /// Faults that a check names; one is enough to know that the file is damaged.
 const FAULTS_NAMED: i64 = 10;
-
-/// The first schema that remembers the master key.
-const MASTER_KEY_SINCE: u32 = 2;
 
 /// A backup was not made; the target is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +43,7 @@ pub enum BackupError {
 }
 
 /// What a backup holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupReport {
     /// Pages of the database.
     pub pages: u64,
@@ -54,6 +51,8 @@ pub struct BackupReport {
     pub bytes: u64,
     /// The schema that it has.
     pub schema: u32,
+    /// The master keys that its secrets are sealed with, the newest first: several when the key was being changed.
+    pub master_keys: Vec<MasterKeyId>,
 }
 
 /// Copies the database of a data folder as it is at this moment into one new file, while it may be in use. `progress` is told how many of how many
@@ -70,10 +69,15 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
     };
     remove(&unfinished).map_err(|error| refused(&error))?;
     folder::create_private(&unfinished).map_err(|error| refused(&error))?;
-    let copied = copy(&source, &unfinished, &mut progress).and_then(|pages| {
+    let copied = copy((&source, schema, &folder.join(DATABASE)), &unfinished, &mut progress).and_then(|(pages, master_keys)| {
         folder::publish(&unfinished, to).map_err(|error| refused(&error))?;
         let bytes = fs::metadata(to).map_err(|error| refused(&error))?.len();
-        Ok(BackupReport { pages, bytes, schema })
+        Ok(BackupReport {
+            pages,
+            bytes,
+            schema,
+            master_keys,
+        })
     });
     if copied.is_err() {
         remove(&unfinished).map_err(|error| refused(&error))?;
@@ -81,12 +85,18 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
     copied
 }
 
-fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, BackupError> {
+/// Gives how many pages were copied, and the master keys that they need.
+fn copy(
+    (source, schema, file): (&Connection, u32, &Path),
+    target: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(u64, Vec<MasterKeyId>), BackupError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = Connection::open_with_flags(target, flags)?;
     // One read transaction around all steps: without it every commit of a running store would start the copy again.
     let snapshot = source.unchecked_transaction()?;
     snapshot.query_row("-- backup: take the snapshot\n SELECT count(*) FROM migrations", [], |_| Ok(()))?;
+    let master_keys = keys::needed(&snapshot, schema).map_err(|fault| OpenError::of_fault(file, fault))?;
     let pages = {
         let backup = Backup::new(&snapshot, &mut target)?;
         loop {
@@ -102,7 +112,7 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(u64, u64)) 
         }
     };
     target.close().map_err(|(_, error)| error)?;
-    Ok(pages)
+    Ok((pages, master_keys))
 }
 
 fn unfinished(to: &Path) -> PathBuf {
@@ -128,15 +138,15 @@ pub struct CheckReport {
     pub known_schema: u32,
     /// What is wrong with the file, in SQLite's words; empty when nothing is.
     pub faults: Vec<String>,
-    /// The id of the master key that its secrets are sealed with; none before the first start that remembered one.
-    pub master_key_id: Option<MasterKeyId>,
+    /// The master keys that its secrets are sealed with, the one that seals now first; none before the first start that remembered one.
+    pub master_keys: Vec<MasterKeyId>,
 }
 
 /// Reads the whole database of a data folder and says what is wrong with it. It may be in use.
 pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     let (source, schema) = open(folder)?;
     let failed = |error: rusqlite::Error| OpenError::of(&folder.join(DATABASE), &error);
-    let master_key_id = master_key_id(&source, schema).map_err(failed)?;
+    let master_keys = keys::needed(&source, schema).map_err(|fault| OpenError::of_fault(&folder.join(DATABASE), fault))?;
     let faults = source
         .prepare(&format!("-- check: every page\n PRAGMA quick_check({FAULTS_NAMED})"))
         .and_then(|mut statement| {
@@ -146,19 +156,11 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
         })
         .map_err(failed)?;
     Ok(CheckReport {
-        master_key_id,
+        master_keys,
         schema,
         known_schema: migrations::KNOWN,
         faults: faults.into_iter().filter(|fault| fault != "ok").collect(),
     })
-}
-
-/// The id of the master key that the secrets of a database are sealed with.
-pub(crate) fn master_key_id(connection: &Connection, schema: u32) -> rusqlite::Result<Option<MasterKeyId>> {
-    match schema {
-        ..MASTER_KEY_SINCE => Ok(None),
-        _ => connection.query_row(keys::KEPT_MASTER_KEY, [], |row| row.get(0)).optional(),
-    }
 }
 
 /// A connection that only reads, also when it is the last to leave: then it does not checkpoint either.

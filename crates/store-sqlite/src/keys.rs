@@ -12,8 +12,13 @@ use crate::fault::Outcome;
 use crate::record::{Record, sql_count};
 use crate::writer::WriteTx;
 
+/// The first schema that remembers the master key.
+const KEPT_SINCE: u32 = 2;
+/// The first schema that remembers those before it, too.
+const CHANGED_SINCE: u32 = 7;
+
 /// Asks which master key is remembered; no row when none is.
-pub(crate) const KEPT_MASTER_KEY: &str = "
+const KEPT_MASTER_KEY: &str = "
     -- keys::KEPT_MASTER_KEY
     SELECT id FROM master_key";
 
@@ -99,6 +104,23 @@ pub(crate) fn all(connection: &Connection) -> Outcome<Vec<MasterKeyUse>> {
         key.sealed = sealed_with(connection, key.id)?;
     }
     Ok(keys)
+}
+
+/// The master keys without which something in a database of that schema cannot be opened: the one that seals now, then those that sealed something
+/// that is not sealed anew yet.
+pub(crate) fn needed(connection: &Connection, schema: u32) -> Outcome<Vec<MasterKeyId>> {
+    match schema {
+        ..KEPT_SINCE => Ok(Vec::new()),
+        ..CHANGED_SINCE => {
+            let kept = connection.query_row(KEPT_MASTER_KEY, [], |row| row.get(0)).optional()?;
+            Ok(kept.into_iter().collect())
+        }
+        _ => {
+            let keys = all(connection)?.into_iter();
+            let needed = keys.filter(|key| key.state == MasterKeyState::Current || key.sealed > 0);
+            Ok(needed.map(|key| key.id).collect())
+        }
+    }
 }
 
 fn sealed_with(connection: &Connection, id: MasterKeyId) -> Outcome<u64> {

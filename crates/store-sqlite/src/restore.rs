@@ -11,7 +11,7 @@ use tidings_store::MasterKeyId;
 
 use crate::backup::{self, CheckReport};
 use crate::folder::{self, DATABASE, FolderLock, OpenError};
-use crate::{connection, migrations};
+use crate::{connection, keys, migrations};
 
 /// Bytes copied between two reports of progress.
 const STEP_BYTES: usize = 8 * 1024 * 1024;
@@ -64,12 +64,12 @@ pub enum RestoreError {
         known: u32,
     },
     /// Its secrets are sealed with a master key that is not at hand.
-    #[error("the secrets in the backup are sealed with the master key {}, and {}", hex(*needed), given.map_or_else(|| "there is none".to_owned(), |given| format!("the one at hand is {}", hex(given))))]
+    #[error("the secrets in the backup are sealed with the master key {}, and {}", hex(*needed), at_hand(given))]
     WrongKey {
         /// The key that is needed.
         needed: MasterKeyId,
-        /// The key at hand.
-        given: Option<MasterKeyId>,
+        /// The keys at hand.
+        given: Vec<MasterKeyId>,
     },
     /// The database cannot be written.
     #[error("cannot write {file}: {source}")]
@@ -92,6 +92,8 @@ pub struct RestoreReport {
     pub known_schema: u32,
     /// When the newest event in it was accepted; none of a backup without events.
     pub newest_event: Option<Timestamp>,
+    /// Master keys that sealed a part of its secrets and are not at hand: it was made while the key was being changed.
+    pub missing_keys: Vec<MasterKeyId>,
 }
 
 /// How far a restore is.
@@ -108,12 +110,12 @@ pub enum RestoreStep {
     Reading,
 }
 
-/// Restores a backup into a folder, which is made when it is not there. `key` names the master key that the folder's server will be started with.
+/// Restores a backup into a folder, which is made when it is not there. `keys` names the master keys that the folder's server will be started with.
 /// `progress` is told often.
 pub fn restore(
     from: &Path,
     folder: &Path,
-    key: Option<MasterKeyId>,
+    keys: &[MasterKeyId],
     mut progress: impl FnMut(RestoreStep) + Send + 'static,
 ) -> Result<RestoreReport, RestoreError> {
     let _lock = FolderLock::take(folder).map_err(RestoreError::Folder)?;
@@ -132,8 +134,11 @@ pub fn restore(
             false // go on
         };
         let (check, newest_event) = look_through(from, &unfinished, reading)?;
-        if let Some(needed) = check.master_key_id.filter(|needed| key != Some(*needed)) {
-            return Err(RestoreError::WrongKey { needed, given: key });
+        if let Some(needed) = check.master_keys.first().copied().filter(|needed| !keys.contains(needed)) {
+            return Err(RestoreError::WrongKey {
+                needed,
+                given: keys.to_vec(),
+            });
         }
         folder::publish(&unfinished, &to).map_err(refused)?;
         Ok(RestoreReport {
@@ -141,6 +146,7 @@ pub fn restore(
             schema: check.schema,
             known_schema: check.known_schema,
             newest_event,
+            missing_keys: check.master_keys.into_iter().filter(|key| !keys.contains(key)).collect(),
         })
     });
     remove(&unfinished).map_err(refused)?; // also what SQLite made beside it
@@ -246,7 +252,7 @@ fn look_through(
         schema,
         known_schema: migrations::KNOWN,
         faults,
-        master_key_id: backup::master_key_id(&connection, schema).map_err(failed)?,
+        master_keys: keys::needed(&connection, schema).map_err(|fault| of_open(OpenError::of_fault(copy, fault)))?,
     };
     connection.close().map_err(|(_, error)| failed(error))?;
     Ok((check, newest.and_then(EventId::from_raw).map(EventId::timestamp)))
@@ -278,6 +284,13 @@ fn beside(file: &Path, end: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(end);
     name.into()
+}
+
+fn at_hand(keys: &[MasterKeyId]) -> String {
+    match keys {
+        [] => "there is none".to_owned(),
+        keys => format!("at hand is {}", keys.iter().copied().map(hex).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn hex(key: MasterKeyId) -> String {

@@ -108,30 +108,13 @@ impl DataFolder {
     fn prepare(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
         let unusable = |source| unusable(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-        let own = match (given, read_key(path)?) {
-            (None, None) => create_key(path, entropy)?,
-            (None, Some(key)) => key,
-            (Some(given), None) => given.clone(),
-            (Some(given), Some(own)) if given.id() == own.id() => own,
-            (Some(_), Some(_)) => return Err(DataFolderError::KeysDiffer { path: path.join(KEY_FILE) }),
-        };
-        // A crash may have left the next one: the change goes on with it.
-        let (current, before) = match (given, read_next_key(path)?) {
-            (None, Some(next)) => (next, Some(own)),
-            (_, next) => (own, next),
-        };
-        let older = before.into_iter().chain(old.cloned()).filter(|key| key.id() != current.id());
-        let keeper: Arc<dyn KeyKeeper> = match given {
-            None => Arc::new(FolderKeys(path.to_owned())),
-            Some(_) => Arc::new(GivenKey),
-        };
+        if given.is_none() && read_key(path)?.is_none() {
+            create_key(path, entropy)?;
+        }
+        let master_keys = keys_at_hand(path, given, old)?;
         Ok(Self {
             path: path.to_owned(),
-            master_keys: MasterKeys {
-                older: older.collect(),
-                current,
-                keeper,
-            },
+            master_keys: master_keys.ok_or_else(|| DataFolderError::KeyMissing { folder: path.to_owned() })?,
         })
     }
 
@@ -204,6 +187,36 @@ pub(crate) fn is_at_rest(folder: &Path) -> bool {
     folder.join(DATABASE_FILE).exists() && !is_in_use(folder)
 }
 
+/// The master keys that a server on a folder would be started with, given these; `None` where there is none yet.
+pub(crate) fn keys_at_hand(
+    path: &Path,
+    given: Option<&MasterKey>,
+    old: Option<&MasterKey>,
+) -> Result<Option<MasterKeys>, DataFolderError> {
+    let own = match (given, read_key(path)?) {
+        (None, None) => return Ok(None),
+        (None, Some(key)) => key,
+        (Some(given), None) => given.clone(),
+        (Some(given), Some(own)) if given.id() == own.id() => own,
+        (Some(_), Some(_)) => return Err(DataFolderError::KeysDiffer { path: path.join(KEY_FILE) }),
+    };
+    // A crash may have left the next one: the change goes on with it.
+    let (current, before) = match (given, read_next_key(path)?) {
+        (None, Some(next)) => (next, Some(own)),
+        (_, next) => (own, next),
+    };
+    let older = before.into_iter().chain(old.cloned()).filter(|key| key.id() != current.id());
+    let keeper: Arc<dyn KeyKeeper> = match given {
+        None => Arc::new(FolderKeys(path.to_owned())),
+        Some(_) => Arc::new(GivenKey),
+    };
+    Ok(Some(MasterKeys {
+        older: older.collect(),
+        current,
+        keeper,
+    }))
+}
+
 /// The master key of a data folder, where it keeps one itself.
 #[derive(Debug)]
 struct FolderKeys(PathBuf);
@@ -248,7 +261,7 @@ pub(crate) fn read_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderErr
 }
 
 /// The key that is taking the place of that one; `None` when none is.
-pub(crate) fn read_next_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
+fn read_next_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
     read_key_file(folder.join(NEXT_KEY_FILE))
 }
 

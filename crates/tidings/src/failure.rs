@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_app::Code;
+use tidings_app::keys::{KeeperError, MissingKey};
 use tidings_client::{Error, Problem};
 use tidings_engine::StartError;
 use tidings_signing::MintError;
@@ -76,6 +77,15 @@ pub(crate) enum CommandError {
     /// The server refused, or could not be asked.
     #[error(transparent)]
     Asking(#[from] Error),
+    /// The master key is not changed here, or what a change needs cannot be written.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// A change of the master key has to wait for another one.
+    #[error("{0}")]
+    KeysChanging(String),
+    /// A master key that is needed was not given.
+    #[error(transparent)]
+    MissingKey(#[from] MissingKey),
     /// A local token could not be made.
     #[error(transparent)]
     Minting(#[from] MintError),
@@ -134,9 +144,11 @@ Exit status:
   70  a fault
   73  the data folder or a file cannot be made or written: a full disk, for one
   74  output cannot be written
-  75  try again: no answer in time, or another server has the data folder
+  75  try again: no answer in time, another server has the data folder, or
+      the master key is being changed already
   77  not allowed, or the master key can be read by others
-  78  wrong configuration, or the master key is missing or another one";
+  78  wrong configuration, or a master key is missing, is another one, or is
+      not this server's to change";
 
 /// The status for a command line that cannot be understood.
 pub(crate) const USAGE_STATUS: u8 = sysexits::USAGE;
@@ -170,7 +182,8 @@ impl CommandError {
             }
             Self::Restore(error @ RestoreError::WrongKey { .. }) => {
                 format!(
-                    "{error}: nothing was restored. Put the key that was kept with the backup into the folder as {KEY_FILE}, or give it as TIDINGS_MASTER_KEY."
+                    "{error}: nothing was restored. Put the key that was kept with the backup into the folder as {KEY_FILE}, or give it as TIDINGS_MASTER_KEY; \
+                     beside a newer key, as TIDINGS_OLD_MASTER_KEY."
                 )
             }
             other => other.to_string(),
@@ -195,7 +208,9 @@ impl CommandError {
             Self::Listen(error) => status_of_port(error),
             Self::Input { .. } | Self::NoDatabase { .. } => sysexits::NO_INPUT,
             Self::Output(_) => sysexits::IO,
-            Self::TimedOut { .. } | Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
+            Self::Keeper(KeeperError::Given) | Self::MissingKey(_) => sysexits::CONFIG,
+            Self::Keeper(KeeperError::Failed(_)) => sysexits::CANNOT_CREATE,
+            Self::KeysChanging(_) | Self::TimedOut { .. } | Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
             Self::Asking(error) => status_of(error),
             Self::Minting(_) | Self::Other(_) => sysexits::SOFTWARE,
         }
@@ -208,7 +223,7 @@ fn status_of_node(error: &NodeError) -> u8 {
         NodeError::Listen(error) => status_of_port(error),
         NodeError::DataFolder(error) => status_of_folder(error),
         NodeError::Open(error) => status_of_store(error),
-        NodeError::Engine(StartError::WrongMasterKey { .. }) | NodeError::Egress(_) => sysexits::CONFIG,
+        NodeError::Engine(StartError::WrongMasterKey { .. } | StartError::OldKeyMissing { .. }) | NodeError::Egress(_) => sysexits::CONFIG,
         NodeError::Engine(StartError::Store(error)) | NodeError::Store(error) => match error {
             StoreError::Damaged(_) => sysexits::DATA,
             // Nobody else uses the store of a start: what stands in its way is the disk.

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
-use tidings_signing::{Secret, frontegg};
+use tidings_engine::sealing::{reseal_server_key, reseal_webhook};
+use tidings_runtime::{Clock, SystemClock, SystemEntropy};
+use tidings_signing::{MasterKey, Secret, Vault, frontegg};
+use tidings_store::Store;
+use tidings_store_sqlite::{SqliteOptions, SqliteStore};
 use tidings_testkit::server::TestClient;
 use tidings_testkit::{TestReceiver, TestServer};
 use tokio::sync::Notify;
@@ -134,7 +139,7 @@ fn said(output: &Output) -> String {
 fn key_in(file: &Path) -> String {
     fs::read_to_string(file)
         .unwrap()
-        .parse::<tidings_signing::MasterKey>()
+        .parse::<MasterKey>()
         .unwrap()
         .id()
         .to_string()
@@ -291,4 +296,186 @@ async fn the_keys_of_a_folder_without_a_server_are_changed_too_and_old_backups_o
     assert!(brought.status.success() && said(&brought).contains("retired"), "{}", said(&brought));
     let alone = tidings(&["keys", "list"], restored.path());
     assert!(alone.status.success() && !said(&alone).contains(before.trim()), "{}", said(&alone));
+}
+
+/// Where a change of the master key stood still.
+#[derive(Clone, Copy)]
+enum Half {
+    /// Nothing was sealed anew.
+    Begun,
+    /// The server's own keys and one webhook were sealed anew.
+    UnderWay,
+}
+
+/// Leaves a stopped server's folder as a process does that is killed while the master key changes; gives the next key.
+async fn change_half(data: &Path, half: Half) -> MasterKey {
+    let (old, next) = (read(&data.join("master.key")), MasterKey::from_bytes([7; 32]));
+    let file = data.join("master.key.next");
+    fs::write(&file, next.expose().as_bytes()).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let (clock, vault) = (SystemClock::new(), Vault::new(&next, &[old]));
+    let store = SqliteStore::open(data, SqliteOptions::new(Arc::new(clock))).unwrap();
+    assert!(store.change_master_key(next.id().bytes(), clock.now()).await.unwrap());
+    if let Half::UnderWay = half {
+        let mut anew = Vec::new();
+        for key in store.server_keys().await.unwrap() {
+            anew.extend(reseal_server_key(&vault, &SystemEntropy, &key).unwrap());
+        }
+        let first = store.sealed_webhooks(next.id().bytes(), None, 1).await.unwrap();
+        anew.extend(reseal_webhook(&vault, &SystemEntropy, &first[0]).0);
+        store.reseal(anew).await.unwrap();
+    }
+    store.close().await;
+    next
+}
+
+fn read(file: &Path) -> MasterKey {
+    fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+/// A stopped server with two webhooks, whose master key was being changed; a backup of it; the old key and the new one.
+async fn backed_up_half_changed(receiver: &TestReceiver, half: Half, kept: &Path) -> (PathBuf, MasterKey, MasterKey) {
+    let mut server = TestServer::start(BINARY).await;
+    webhook(&server, &receiver.url("/first"), "*", SECRET).await;
+    webhook(&server, &receiver.url("/second"), "*", SECRET).await;
+    server.terminate().await;
+    let old = read(&server.data().join("master.key"));
+    let next = change_half(server.data(), half).await;
+    let copy = kept.join("backup.db");
+    let made = tidings(&["backup", "--to", copy.to_str().unwrap()], server.data());
+    let said = said(&made);
+    assert!(made.status.success() && said.contains("this backup needs both keys"), "{said}");
+    for key in [&old, &next] {
+        assert!(said.contains(&key.id().to_string()), "{said}");
+    }
+    let words = doctors_words(server.data(), &[]);
+    assert!(words.starts_with("ok") && words.contains("it is being changed to"), "{words}");
+    (copy, old, next)
+}
+
+fn put_key(data: &Path, key: &MasterKey) {
+    let file = data.join("master.key");
+    fs::write(&file, key.expose().as_bytes()).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What the doctor says of the master key of a folder.
+fn doctors_words(data: &Path, arguments: &[&str]) -> String {
+    let output = tidings(&[&["doctor", "--listen", "127.0.0.1:0"], arguments].concat(), data);
+    let said = said(&output);
+    said.lines().find(|line| line.contains("master key")).unwrap_or(&said).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_from_within_a_change_of_the_key_needs_both_keys_and_everybody_says_so_until_both_are_given() {
+    let (receiver, kept) = (TestReceiver::start().await, tempfile::tempdir().unwrap());
+    let (copy, old, next) = backed_up_half_changed(&receiver, Half::UnderWay, kept.path()).await;
+    let (old_id, from) = (old.id().to_string(), ["restore", "--from", copy.to_str().unwrap()]);
+    let names_it = |words: &str| words.contains(&old_id) && words.contains("TIDINGS_OLD_MASTER_KEY");
+
+    let mut restored = TestServer::stopped(BINARY, &["--egress-allow", "127.0.0.0/8"]);
+    put_key(restored.data(), &old);
+    let refused = tidings(&from, restored.data());
+    assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+    assert!(said(&refused).contains(&next.id().to_string()), "{}", said(&refused));
+    put_key(restored.data(), &next);
+    let done = tidings(&from, restored.data());
+    assert!(done.status.success() && names_it(&said(&done)), "{}", said(&done));
+    let words = doctors_words(restored.data(), &[]);
+    assert!(words.starts_with("FAIL") && names_it(&words), "{words}");
+    let rotated = tidings(&["keys", "rotate", "--discard-old-key"], restored.data());
+    assert_eq!(rotated.status.code(), Some(78), "{}", said(&rotated));
+    assert!(names_it(&said(&rotated)), "{}", said(&rotated));
+
+    restored.restart().await;
+    let event = r#"{"eventKey":"frontegg.user.created","payload":{"user":{"id":"u"}}}"#;
+    let id = restored.post("/v1/events", event).await.json["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/deliveries?eventId={id}");
+    let tried = |list: &serde_json::Value| {
+        let all = list["data"].as_array().into_iter().flatten();
+        all.clone().count() == 2 && all.clone().all(|delivery| delivery["attempts"] != 0)
+    };
+    let deliveries = restored.until(&path, tried).await;
+    let failed = deliveries["data"].as_array().unwrap().iter().find(|delivery| delivery["status"] != "delivered");
+    let failed = failed.unwrap()["id"].as_str().unwrap();
+    let told = restored.get_raw(&format!("/v1/deliveries/{failed}")).await.text;
+    assert!(names_it(&told), "{told}");
+    let log = restored.log();
+    let line = log.iter().find(|line| line.contains("ERROR") && line.contains("was not given")).unwrap();
+    assert!(names_it(line), "{line}");
+    assert!(!log.iter().any(|line| line.contains("anew: set its secret")), "{log:?}");
+    restored.terminate().await;
+
+    let file = kept.path().join("tidings.toml");
+    fs::write(&file, format!("old_master_key = \"{}\"", *old.expose())).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let words = doctors_words(restored.data(), &config);
+    assert!(words.starts_with("ok"), "{words}");
+    restored.argue(&[&["--egress-allow", "127.0.0.0/8"][..], &config].concat());
+    restored.restart().await;
+    finished(&restored).await;
+    restored.terminate().await;
+    let words = doctors_words(restored.data(), &[]);
+    assert!(words.starts_with("ok") && words.contains("keep a copy"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_cannot_open_the_servers_own_keys_says_which_master_key_is_needed_too() {
+    let (receiver, kept) = (TestReceiver::start().await, tempfile::tempdir().unwrap());
+    let (copy, old, next) = backed_up_half_changed(&receiver, Half::Begun, kept.path()).await;
+    let mut restored = TestServer::stopped(BINARY, &[]);
+    put_key(restored.data(), &next);
+    let done = tidings(&["restore", "--from", copy.to_str().unwrap()], restored.data());
+    assert!(done.status.success(), "{}", said(&done));
+    let refused = restored.try_restart().await.unwrap_err();
+    assert_eq!(refused.status, Some(78), "{}", refused.said);
+    let old_id = old.id().to_string();
+    let named = refused.said.contains(&old_id) && refused.said.contains("TIDINGS_OLD_MASTER_KEY");
+    assert!(named, "{}", refused.said);
+}
+
+fn tidings_given(key: &MasterKey, arguments: &[&str], data: &Path) -> Output {
+    Command::new(BINARY)
+        .env_clear()
+        .env("TIDINGS_MASTER_KEY", key.expose().as_str())
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_a_key_from_being_changed_is_told_apart_by_the_status_with_a_server_and_without() {
+    let mut server = TestServer::start(BINARY).await;
+    let data = server.data().to_owned();
+    let rotate = ["keys", "rotate", "--discard-old-key"];
+    let listed = tidings(&["keys", "list", "--output", "json"], &data);
+    let online: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    server.terminate().await;
+
+    let listed = tidings(&["keys", "list", "--output", "json"], &data);
+    let offline: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(offline, online);
+    let rotated = tidings(&[&rotate[..], &["--output", "json"]].concat(), &data);
+    let keys: serde_json::Value = serde_json::from_slice(&rotated.stdout).unwrap();
+    assert_eq!(keys["masterKeys"][1]["state"], "retired", "{keys}");
+
+    let key = read(&data.join("master.key"));
+    fs::remove_file(data.join("master.key")).unwrap();
+    let given = tidings_given(&key, &rotate, &data);
+    assert_eq!(given.status.code(), Some(78), "{}", said(&given));
+    assert!(said(&given).contains("TIDINGS_OLD_MASTER_KEY"), "{}", said(&given));
+    let another = tidings_given(&MasterKey::from_bytes([9; 32]), &rotate, &data);
+    assert_eq!(another.status.code(), Some(78), "{}", said(&another));
+    assert!(said(&another).contains(&key.id().to_string()), "{}", said(&another));
+    put_key(&data, &key);
+
+    // Half changed, and one of the two keys is away: what is needed is said, not that it is being changed.
+    change_half(&data, Half::Begun).await;
+    fs::rename(data.join("master.key.next"), data.join("master.key")).unwrap();
+    let missing = tidings(&rotate, &data);
+    assert_eq!(missing.status.code(), Some(78), "{}", said(&missing));
+    assert!(said(&missing).contains(&key.id().to_string()), "{}", said(&missing));
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidings_engine::sealing::{reseal_server_key, reseal_webhook, seal_server_key};
 use tidings_model::limits::TOKEN_SECONDS_MAX;
 use tidings_runtime::Shutdown;
-use tidings_signing::{KeyId, MasterKey};
+use tidings_signing::{KeyId, MasterKey, OpenError};
 use tidings_store::{AuditEntry, MasterKeyState, NewServerKey, ServerKeyPurpose, StoreError};
 
 use super::live::seconds;
@@ -164,6 +164,9 @@ impl Keyring {
         }
         let _alone = self.changing.lock().await;
         self.reseal_all().await?;
+        for missing in self.missing().await? {
+            tracing::error!("{missing}");
+        }
         let mut retired = Vec::new();
         for key in self.store.master_keys().await? {
             if key.state != MasterKeyState::Retiring {
@@ -228,7 +231,8 @@ impl Keyring {
             for webhook in &found {
                 let (values, closed) = reseal_webhook(&self.vault, &*self.entropy, webhook);
                 anew.extend(values);
-                if let Some(error) = closed {
+                // That a key was not given is told once of all webhooks.
+                if let Some(error) = closed.filter(|error| !matches!(error, OpenError::UnknownKey { .. })) {
                     tracing::error!(webhook = %webhook.id, %error, "something that a webhook keeps cannot be sealed anew: set its secret and its headers anew");
                 }
             }
@@ -241,7 +245,7 @@ impl From<KeeperError> for Problem {
     fn from(error: KeeperError) -> Self {
         let code = match error {
             KeeperError::Given => Code::Conflict,
-            KeeperError::Failed(_) => Code::Internal,
+            KeeperError::Failed(_) => Code::Unavailable, // a disk that is full, for one
         };
         Self::new(code, error.to_string())
     }

@@ -6,10 +6,10 @@ use tidings_engine::sealing::open_server_key;
 use tidings_model::Timestamp;
 use tidings_runtime::OnError;
 use tidings_signing::{KeyId, TokenKeys};
-use tidings_store::{MasterKeyState, MasterKeyUse, ServerKeyPurpose};
+use tidings_store::{MasterKeyState, MasterKeyUse, ServerKeyPurpose, StoreError};
 use tokio::sync::oneshot;
 
-use super::Keyring;
+use super::{Keyring, MissingKey};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
@@ -50,6 +50,19 @@ pub struct TokenKeyView {
 }
 
 impl Keyring {
+    /// The master keys that something is sealed with, and that were not given.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn missing(&self) -> Result<Vec<MissingKey>, StoreError> {
+        let keys = self.store.master_keys().await?.into_iter();
+        let needed = keys.filter(|key| key.sealed > 0).map(|key| MissingKey {
+            id: KeyId::from_bytes(key.id),
+            sealed: key.sealed,
+        });
+        Ok(needed.filter(|key| !self.vault.opens(key.id)).collect())
+    }
+
     /// The keys, by their names.
     ///
     /// # Errors

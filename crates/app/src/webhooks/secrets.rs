@@ -59,7 +59,7 @@ impl App {
     pub fn open_webhook(&self, webhook: &Webhook) -> Result<Unsealed, Problem> {
         let closed = |error: UnsealError| {
             tracing::error!(webhook = %webhook.id, %error, "a webhook's secret cannot be opened");
-            Problem::new(Code::Internal, "the webhook's secret cannot be opened with the server's master key")
+            Problem::new(Code::Internal, format!("the webhook's secret and headers cannot be read: {error}"))
         };
         let secret = webhook
             .secrets

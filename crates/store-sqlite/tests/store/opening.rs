@@ -185,9 +185,9 @@ async fn illegal_states_cannot_be_stored() {
 #[tokio::test]
 async fn a_check_tells_which_master_key_is_needed() {
     let (world, store) = World::new().await;
-    assert_eq!(check(world.path()).unwrap().master_key_id, None);
+    assert_eq!(check(world.path()).unwrap().master_keys, [[0; 4]; 0]);
     store.keep_master_key([1, 2, 3, 4], Timestamp::from_millis(7)).await.unwrap();
-    assert_eq!(check(world.path()).unwrap().master_key_id, Some([1, 2, 3, 4]));
+    assert_eq!(check(world.path()).unwrap().master_keys, [[1, 2, 3, 4]]);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn backed_up() -> (World, PathBuf) {
 }
 
 fn restored(from: &Path, folder: &Path) -> Result<RestoreReport, RestoreError> {
-    restore(from, folder, Some(KEY), |_| ())
+    restore(from, folder, &[KEY], |_| ())
 }
 
 /// The names of the files in a folder.
@@ -47,7 +47,7 @@ async fn a_backup_becomes_the_database_of_a_new_folder_as_it_was() {
     let folder = parent.path().join("new/data");
     let steps = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&steps);
-    let report = restore(&copy, &folder, Some(KEY), move |step| told.lock().push(step)).unwrap();
+    let report = restore(&copy, &folder, &[KEY], move |step| told.lock().push(step)).unwrap();
     assert_eq!(report.newest_event, Some(at(19)));
     assert_eq!(
         (report.schema, report.bytes),
@@ -96,7 +96,7 @@ async fn nothing_is_restored_over_a_database_its_log_or_a_running_server() {
 async fn a_backup_whose_key_is_not_at_hand_is_refused_by_the_names_of_both() {
     let (_world, copy) = backed_up().await;
     let folder = tempfile::tempdir().unwrap();
-    for (given, words) in [(None, "there is none"), (Some([9, 9, 9, 9]), "the one at hand is 09090909")] {
+    for (given, words) in [(&[][..], "there is none"), (&[[9, 9, 9, 9]], "at hand is 09090909")] {
         let refused = restore(&copy, folder.path(), given, |_| ()).unwrap_err().to_string();
         assert!(refused.contains("the master key 01020304") && refused.contains(words), "{refused}");
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tidings_store_sqlite::backup;
+use tidings_signing::KeyId;
+use tidings_store_sqlite::{BackupReport, backup};
 
 use crate::config::settings::DATA;
 use crate::config::{DataOnly, Flags};
@@ -51,9 +52,20 @@ pub(crate) async fn run(args: Backup) -> Outcome {
     .await
     .map_err(|error| CommandError::Other(error.into()))??;
     print(&to.display().to_string())?;
-    say(&format!(
-        "{} bytes, schema {}. It needs its master key, which is not in it: keep a copy of {KEY_FILE}, apart from the backups.",
-        report.bytes, report.schema
-    ));
+    say(&format!("{} bytes, schema {}. {}", report.bytes, report.schema, needs(&report)));
     Ok(())
+}
+
+/// What has to be kept beside a backup.
+fn needs(report: &BackupReport) -> String {
+    let keys: Vec<_> = report.master_keys.iter().map(|id| KeyId::from_bytes(*id).to_string()).collect();
+    match keys.as_slice() {
+        [newest, before @ ..] if !before.is_empty() => format!(
+            "The master key was being changed: this backup needs both keys, {newest} and the one before, {}, and neither is in it. Keep copies of both, apart \
+             from the backups, or make another backup when `tidings keys list` shows the old one as retired.",
+            before.join(", ")
+        ),
+        [key] => format!("It needs its master key, {key}, which is not in it: keep a copy of {KEY_FILE}, apart from the backups."),
+        _ => format!("It needs its master key, which is not in it: keep a copy of {KEY_FILE}, apart from the backups."),
+    }
 }

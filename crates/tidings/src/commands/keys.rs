@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use tidings_app::keys::KeeperError;
 use tidings_client::{Error, KeyRotation, Keys as ServerKeys, MasterKeyRotation};
 use tidings_runtime::{Clock, SystemClock};
 
@@ -16,13 +17,15 @@ use crate::commands::keys::offline::Offline;
 use crate::config::{Ask, AskConfig, Flags};
 use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
-use crate::output::{say, table};
+use crate::output::{printable, say, table};
 use crate::session::Session;
 
 /// How often a server that seals everything anew is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// The status of a request whose token is not accepted.
 const UNAUTHENTICATED: u16 = 401;
+/// The status of an order that comes while, or after, somebody else's is carried out.
+const CONFLICT: u16 = 409;
 
 /// The keys of a server: the master key that seals its secrets, and the key that signs access tokens. They are named; a key is never shown.
 ///
@@ -97,6 +100,7 @@ pub(crate) async fn run(args: Keys) -> Outcome {
             rotate.old_key_is_spoken_for()?;
             if offline {
                 let offline = Offline::open(&config).await?;
+                offline.can_rotate().await?;
                 rotate.save_old_key(&config.data, None)?;
                 return offline.rotate_master(rotate.revoke_tokens).await;
             }
@@ -113,14 +117,26 @@ async fn rotate_master(flags: &Flags<Ask>, config: &AskConfig, rotate: &Rotate) 
         .iter()
         .find(|key| key.state == "current")
         .map(|key| key.id.clone());
-    if !before.given {
-        rotate.save_old_key(&config.data, current.as_deref())?;
+    if before.given {
+        return Err(KeeperError::Given.into());
     }
+    if !is_done(&before) {
+        let left = left(&before);
+        return Err(CommandError::KeysChanging(format!(
+            "the master key is being changed already, and {left} secrets are still sealed with the old one; `tidings keys list` says how far it is"
+        )));
+    }
+    rotate.save_old_key(&config.data, current.as_deref())?;
     let order = MasterKeyRotation {
         replaces: current,
         revoke_tokens: rotate.revoke_tokens,
     };
-    session.ask(session.client().rotate_master_key(&order)).await?;
+    match session.ask(session.client().rotate_master_key(&order)).await {
+        Err(CommandError::Asking(Error::Problem(problem))) if problem.status == CONFLICT => {
+            return Err(CommandError::KeysChanging(printable(&problem.detail)));
+        }
+        answer => answer?,
+    };
     let clock = SystemClock::new();
     loop {
         // As whoever may ask now: the right to ask comes from the key that is being changed.

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tidings_app::keys::MasterKeys;
 use tidings_runtime::{Stopwatch, SystemClock};
-use tidings_signing::MasterKey;
+use tidings_signing::{GIVE_OLD_KEY, KeyId};
 use tidings_store_sqlite::{RestoreReport, RestoreStep, restore};
 
-use crate::config::settings::{DATA, MASTER_KEY};
+use crate::config::settings::{DATA, MASTER_KEY, OLD_MASTER_KEY};
 use crate::config::{DataOnly, Flags};
-use crate::data_folder::{DataFolderError, KEY_FILE, read_key};
+use crate::data_folder::keys_at_hand;
 use crate::failure::{CommandError, Outcome};
 use crate::output::{print, say};
 
@@ -20,7 +21,8 @@ const SAY_EVERY_US: u64 = 1_000_000;
 ///
 /// The backup is copied, every page of the copy is read, and its schema and its master key are checked, before it becomes the folder's database: all of
 /// it or nothing, whatever happens in between. Put the master key that belongs to it into the folder first, as master.key, or give it as
-/// TIDINGS_MASTER_KEY. Nothing is overwritten.
+/// TIDINGS_MASTER_KEY. A backup that was made while the key was being changed needs the key before it, too, as TIDINGS_OLD_MASTER_KEY. Nothing is
+/// overwritten.
 ///
 /// What was accepted after the backup was made is not in it. What was delivered after it was made is delivered again: receivers tell by the webhook-id
 /// header, which stays the same.
@@ -40,12 +42,14 @@ pub(crate) struct Restore {
 pub(crate) async fn run(args: Restore) -> Outcome {
     let layers = args.settings.layers()?;
     let data = layers.value(&DATA)?;
-    let key = key(&data, layers.optional(&MASTER_KEY)?)?;
+    let (given, old) = (layers.optional(&MASTER_KEY)?, layers.optional(&OLD_MASTER_KEY)?);
+    let at_hand = keys_at_hand(&data, given.as_ref(), old.as_ref())?;
+    let keys: Vec<_> = at_hand.iter().flat_map(MasterKeys::ids).map(KeyId::bytes).collect();
     let (from, folder) = (args.from, data.clone());
     let report = tokio::task::spawn_blocking(move || {
         let clock = SystemClock::new();
         let mut said = Stopwatch::start(&clock);
-        restore(&from, &folder, key.map(|key| key.id().bytes()), move |step| {
+        restore(&from, &folder, &keys, move |step| {
             if said.elapsed_us(&clock) >= SAY_EVERY_US {
                 said = Stopwatch::start(&clock);
                 say(&match step {
@@ -59,15 +63,13 @@ pub(crate) async fn run(args: Restore) -> Outcome {
     .map_err(|error| CommandError::Other(error.into()))??;
     print(&data.display().to_string())?;
     say(&told(&report, &data));
-    Ok(())
-}
-
-/// The key that a server on the folder would be started with.
-fn key(data: &Path, given: Option<MasterKey>) -> Result<Option<MasterKey>, DataFolderError> {
-    match (read_key(data)?, given) {
-        (Some(own), Some(given)) if own.expose() != given.expose() => Err(DataFolderError::KeysDiffer { path: data.join(KEY_FILE) }),
-        (own, given) => Ok(own.or(given)),
+    for id in report.missing_keys.iter().copied().map(KeyId::from_bytes) {
+        say(&format!(
+            "Before that: the backup was made while the master key was being changed, and a part of its secrets is sealed with the key {id}, which was not \
+             given. Nothing that they belong to can be sent without it: {GIVE_OLD_KEY}."
+        ));
     }
+    Ok(())
 }
 
 fn told(report: &RestoreReport, data: &Path) -> String {

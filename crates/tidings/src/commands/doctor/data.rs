@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tidings_model::Timestamp;
 use tidings_runtime::Clock;
-use tidings_signing::KeyId;
+use tidings_signing::{GIVE_OLD_KEY, KeyId};
 use tidings_store_sqlite::{CheckReport, OpenError};
 
 use super::Finding;
@@ -38,42 +38,36 @@ pub(super) fn folder(path: &Path) -> Finding {
     }
 }
 
-/// Whether the master key is there and fits: `kept` is the id of the key that the database was sealed with, where it is known.
-pub(super) fn master_key(config: &ServeConfig, kept: Option<KeyId>) -> Finding {
+/// Whether the master key is there and fits: `needed` are the ids of the keys that something in the database is sealed with, the one that seals first.
+pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
     const CHECK: &str = "master key";
-    let own = match data_folder::read_key(&config.data) {
-        Ok(own) => own,
+    let at_hand = match data_folder::keys_at_hand(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref()) {
+        Ok(Some(at_hand)) => at_hand,
+        Ok(None) if config.data.join(DATABASE_FILE).exists() => {
+            let words = format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY");
+            return Finding::fail(CHECK, words);
+        }
+        Ok(None) => return Finding::ok(CHECK, "the first start makes one"),
         Err(error) => return Finding::fail(CHECK, error.to_string()),
     };
-    if let (Some(kept), Ok(Some(next))) = (kept, data_folder::read_next_key(&config.data))
-        && next.id() == kept
-    {
-        return Finding::ok(CHECK, format!("it is being changed to {kept}; the next start goes on with it"));
-    }
-    match (own, &config.master_key) {
-        (Some(own), Some(given)) if own.expose() != given.expose() => Finding::fail(
+    let key = at_hand.current.id();
+    let place = match config.master_key {
+        Some(_) => "is configured".to_owned(),
+        None => format!("in {KEY_FILE}"),
+    };
+    match needed {
+        [kept, ..] if !at_hand.ids().any(|id| id == *kept) => Finding::fail(
             CHECK,
-            format!(
-                "the configured key is not the one in {KEY_FILE}: remove one of the two, and keep the one that the secrets were sealed with"
-            ),
-        ),
-        (Some(key), _) => fits(CHECK, key.id(), kept, &format!("in {KEY_FILE}")),
-        (None, Some(key)) => fits(CHECK, key.id(), kept, "is configured"),
-        (None, None) if config.data.join(DATABASE_FILE).exists() => Finding::fail(
-            CHECK,
-            format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY"),
-        ),
-        (None, None) => Finding::ok(CHECK, "the first start makes one"),
-    }
-}
-
-fn fits(check: &'static str, key: KeyId, kept: Option<KeyId>, place: &str) -> Finding {
-    match kept {
-        Some(kept) if kept != key => Finding::fail(
-            check,
             format!("key {key} {place}, but the secrets of the database are sealed with key {kept}: put that one back from your backup"),
         ),
-        _ => Finding::ok(check, format!("key {key} {place}; keep a copy of it somewhere else")),
+        [_, before @ ..] if let Some(missing) = before.iter().find(|needed| !at_hand.ids().any(|id| id == **needed)) => Finding::fail(
+            CHECK,
+            format!("key {key} {place}, but a part of the secrets is still sealed with key {missing}, which is not given: {GIVE_OLD_KEY}"),
+        ),
+        [kept, before @ ..] if *kept != key || !before.is_empty() => {
+            Finding::ok(CHECK, format!("it is being changed to {key}; the next start goes on with it"))
+        }
+        _ => Finding::ok(CHECK, format!("key {key} {place}; keep a copy of it somewhere else")),
     }
 }
 

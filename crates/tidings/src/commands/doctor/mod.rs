@@ -102,8 +102,9 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
     let mut findings = vec![configuration(layers)];
     findings.push(data::folder(&config.data));
     let read = data::read(config.data.clone()).await;
-    let kept = read.as_ref().and_then(|read| read.as_ref().ok()?.master_key_id);
-    findings.push(data::master_key(&config, kept.map(KeyId::from_bytes)));
+    let needed = read.as_ref().and_then(|read| Some(read.as_ref().ok()?.master_keys.clone()));
+    let needed: Vec<_> = needed.into_iter().flatten().map(KeyId::from_bytes).collect();
+    findings.push(data::master_key(&config, &needed));
     findings.push(data::store(read));
     findings.push(data::clock(&config.data, &clock));
     findings.push(network::server(&config, &clock).await);

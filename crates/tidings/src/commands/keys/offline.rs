@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tidings_app::AuditEntry;
-use tidings_app::keys::{Keyring, KeyringParts, Keys};
+use tidings_app::keys::{KeeperError, Keyring, KeyringParts, Keys};
+use tidings_app::{AuditEntry, Code};
 use tidings_client::{MasterKey, TokenKey};
+use tidings_engine::sealing::check_master_key;
 use tidings_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use tidings_store::Store;
 use tidings_store_sqlite::{SqliteOptions, SqliteStore};
@@ -14,17 +15,18 @@ use crate::config::AskConfig;
 use crate::data_folder::DataFolder;
 use crate::failure::{CommandError, Outcome};
 use crate::node::NodeError;
-use crate::output::{print, say};
+use crate::output::{Format, print, say};
 
-/// What is said when an older key has to stay.
-const UNFINISHED: &str = "something that an older master key sealed cannot be opened, so that key stays; a server's log says of which webhook: set its secret and \
-                          its headers anew";
+/// What is said when an older key has to stay, although it is given.
+const UNFINISHED: &str = "something that an older master key sealed is damaged, so that key stays; a server's log says of which webhook: set its secret and its \
+                          headers anew";
 
 /// A data folder that this command has to itself.
 pub(super) struct Offline {
     store: Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     keyring: Keyring,
+    output: Format,
 }
 
 impl Offline {
@@ -36,26 +38,52 @@ impl Offline {
         let store = SqliteStore::open(folder.path(), SqliteOptions::new(Arc::clone(&clock))).map_err(NodeError::from)?;
         let store = Arc::new(store);
         let master_keys = folder.master_keys().clone();
+        let vault = Arc::new(master_keys.vault());
+        check_master_key(&*store, &vault, clock.now()).await.map_err(NodeError::from)?;
         let keyring = Keyring::open(KeyringParts {
             store: store.clone(),
-            vault: Arc::new(master_keys.vault()),
+            vault,
             master_keys,
             clock: Arc::clone(&clock),
             entropy,
         })
         .await
         .map_err(NodeError::from)?;
-        if !keyring.tick().await.map_err(NodeError::from)? {
+        let finished = keyring.tick().await.map_err(NodeError::from)?;
+        let missing = keyring.missing().await.map_err(NodeError::from)?;
+        for missing in &missing {
+            say(&missing.to_string());
+        }
+        if !finished && missing.is_empty() {
             say(UNFINISHED);
         }
-        Ok(Self { store, clock, keyring })
+        Ok(Self {
+            store,
+            clock,
+            keyring,
+            output: config.output,
+        })
+    }
+
+    /// Whether the master key can be changed here and now.
+    pub(super) async fn can_rotate(&self) -> Outcome {
+        let keys = self.keyring.list().await.map_err(NodeError::from)?;
+        if keys.given {
+            return Err(KeeperError::Given.into());
+        }
+        let missing = self.keyring.missing().await.map_err(NodeError::from)?;
+        missing.first().map_or(Ok(()), |missing| Err((*missing).into()))
     }
 
     /// Shows the keys.
     pub(super) async fn list(self) -> Outcome {
         let keys = self.keyring.list().await.map_err(NodeError::from)?;
         self.store.close().await;
-        Ok(print(&rows(&as_told(keys)))?)
+        let keys = as_told(keys);
+        Ok(print(&match self.output {
+            Format::Json => serde_json::to_string(&keys).map_err(anyhow::Error::from)?,
+            Format::Table => rows(&keys),
+        })?)
     }
 
     /// Changes the key of access tokens.
@@ -68,7 +96,10 @@ impl Offline {
 
     /// Changes the master key, from the first step to the last.
     pub(super) async fn rotate_master(self, cut_off: bool) -> Outcome {
-        let (before, after) = self.keyring.rotate_master(None, cut_off).await.map_err(NodeError::from)?;
+        let (before, after) = self.keyring.rotate_master(None, cut_off).await.map_err(|problem| match problem.code {
+            Code::Conflict => CommandError::KeysChanging(problem.detail),
+            _ => NodeError::from(problem).into(),
+        })?;
         self.record("master-key.rotated", after.to_string(), format!("was {before}"))
             .await?;
         if !self.keyring.tick().await.map_err(NodeError::from)? {
