@@ -35,7 +35,9 @@ const CREDENTIAL_KEY_PURPOSE: &str = "tidings client secrets";
 
 /// A master key that is needed, and was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sealed} secrets are sealed with the master key {id}, which was not given, and nothing that they belong to can be sent: {GIVE_OLD_KEY}")]
+#[error(
+    "{sealed} secrets are sealed with the master key {id}, which was not given, and nothing that they belong to can be sent: {GIVE_OLD_KEY}"
+)]
 pub struct MissingKey {
     /// Its name.
     pub id: KeyId,

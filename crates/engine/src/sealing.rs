@@ -31,7 +31,9 @@ pub enum StartError {
         given: KeyId,
     },
     /// A key of the server's own is still sealed with the master key before, which was not given.
-    #[error("a key that this server checks tokens and client secrets with is still sealed with the master key {id}, which was not given: {GIVE_OLD_KEY}")]
+    #[error(
+        "a key that this server checks tokens and client secrets with is still sealed with the master key {id}, which was not given: {GIVE_OLD_KEY}"
+    )]
     OldKeyMissing {
         /// The key that is needed, too.
         id: KeyId,

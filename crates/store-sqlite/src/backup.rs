@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tidings_store::MasterKeyId;
 
-use crate::folder::{self, DATABASE, OpenError};
-use crate::{connection, keys, migrations, wal};
+use crate::folder::{self, OpenError};
+use crate::source::Source;
+use crate::{keys, migrations};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP_PAGES: i32 = 1_024;
@@ -61,7 +61,7 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
     if fs::symlink_metadata(to).is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let (source, schema) = open(folder)?;
+    let source = Source::open(folder)?;
     let unfinished = unfinished(to);
     let refused = |error: &dyn std::fmt::Display| BackupError::Target {
         file: to.to_owned(),
@@ -69,13 +69,13 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
     };
     remove(&unfinished).map_err(|error| refused(&error))?;
     folder::create_private(&unfinished).map_err(|error| refused(&error))?;
-    let copied = copy((&source, schema, &folder.join(DATABASE)), &unfinished, &mut progress).and_then(|(pages, master_keys)| {
+    let copied = copy(&source, &unfinished, &mut progress).and_then(|(pages, master_keys)| {
         folder::publish(&unfinished, to).map_err(|error| refused(&error))?;
         let bytes = fs::metadata(to).map_err(|error| refused(&error))?.len();
         Ok(BackupReport {
             pages,
             bytes,
-            schema,
+            schema: source.schema,
             master_keys,
         })
     });
@@ -86,17 +86,13 @@ pub fn backup(folder: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> R
 }
 
 /// Gives how many pages were copied, and the master keys that they need.
-fn copy(
-    (source, schema, file): (&Connection, u32, &Path),
-    target: &Path,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(u64, Vec<MasterKeyId>), BackupError> {
+fn copy(source: &Source, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(u64, Vec<MasterKeyId>), BackupError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = Connection::open_with_flags(target, flags)?;
     // One read transaction around all steps: without it every commit of a running store would start the copy again.
-    let snapshot = source.unchecked_transaction()?;
+    let snapshot = source.connection.unchecked_transaction()?;
     snapshot.query_row("-- backup: take the snapshot\n SELECT count(*) FROM migrations", [], |_| Ok(()))?;
-    let master_keys = keys::needed(&snapshot, schema).map_err(|fault| OpenError::of_fault(file, fault))?;
+    let master_keys = keys::needed(&snapshot, source.schema).map_err(|fault| OpenError::of_fault(&source.file, fault))?;
     let pages = {
         let backup = Backup::new(&snapshot, &mut target)?;
         loop {
@@ -112,6 +108,7 @@ fn copy(
         }
     };
     target.close().map_err(|(_, error)| error)?;
+    source.holds()?;
     Ok((pages, master_keys))
 }
 
@@ -144,10 +141,12 @@ pub struct CheckReport {
 
 /// Reads the whole database of a data folder and says what is wrong with it. It may be in use.
 pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
-    let (source, schema) = open(folder)?;
-    let failed = |error: rusqlite::Error| OpenError::of(&folder.join(DATABASE), &error);
-    let master_keys = keys::needed(&source, schema).map_err(|fault| OpenError::of_fault(&folder.join(DATABASE), fault))?;
+    let source = Source::open(folder)?;
+    let failed = |error: rusqlite::Error| OpenError::of(&source.file, &error);
+    let needed = keys::needed(&source.connection, source.schema);
+    let master_keys = needed.map_err(|fault| OpenError::of_fault(&source.file, fault))?;
     let faults = source
+        .connection
         .prepare(&format!("-- check: every page\n PRAGMA quick_check({FAULTS_NAMED})"))
         .and_then(|mut statement| {
             statement
@@ -155,26 +154,11 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
                 .collect::<rusqlite::Result<Vec<String>>>()
         })
         .map_err(failed)?;
+    source.holds()?;
     Ok(CheckReport {
         master_keys,
-        schema,
+        schema: source.schema,
         known_schema: migrations::KNOWN,
         faults: faults.into_iter().filter(|fault| fault != "ok").collect(),
     })
-}
-
-/// A connection that only reads, also when it is the last to leave: then it does not checkpoint either.
-pub(crate) fn open(folder: &Path) -> Result<(Connection, u32), OpenError> {
-    let file = folder.join(DATABASE);
-    let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
-    if !folder::is_in_use(folder) {
-        wal::check(&file)?; // in use, it was looked into at the start, and is being written
-    }
-    let source = connection::open_reader(&file).map_err(failed)?;
-    source
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .map_err(failed)?;
-    connection::check_head(&source, &file)?;
-    let schema = migrations::version(&source, &file)?;
-    Ok((source, schema))
 }

@@ -1,11 +1,14 @@
 //! Connections and what is set on each of them.
 
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::folder::{self, OpenError};
 use crate::migrations;
+use crate::owner::FolderOwner;
 
 /// Marks the file as ours: "Tidi".
 const APPLICATION_ID: i32 = 0x5469_6469;
@@ -36,11 +39,29 @@ pub(crate) fn open_writer(file: &Path) -> rusqlite::Result<Connection> {
 
 /// Opens a connection that cannot write. It is opened for writing all the same, because a reader of a write-ahead log has to keep its index.
 pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
-    let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_up_reader(open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+}
+
+fn set_up_reader(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     connection.pragma_update_and_check(None, "mmap_size", READER_MMAP_BYTES, |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Opens a connection to a file that nobody can write, and beside which nothing can be made: without locks, and without a log.
+pub(crate) fn open_frozen(file: &Path) -> rusqlite::Result<Connection> {
+    let unnamed = |_| rusqlite::Error::InvalidPath(file.to_owned());
+    let path = file.canonicalize().map_err(unnamed)?;
+    let escaped = path.as_os_str().as_bytes().iter().fold(String::from("file:"), |mut uri, byte| {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            other => write!(uri, "%{other:02x}").expect("a string takes everything"),
+        }
+        uri
+    });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    set_up_reader(open(Path::new(&format!("{escaped}?immutable=1")), flags)?)
 }
 
 /// Opens a connection that only moves pages from the write-ahead log into the database.
@@ -60,13 +81,14 @@ fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// Makes the database of a new data folder. It comes into being under another name, so that a crash never leaves half of one.
-pub(crate) fn create(file: &Path, at_millis: i64) -> Result<(), OpenError> {
+pub(crate) fn create(file: &Path, owner: FolderOwner, at_millis: i64) -> Result<(), OpenError> {
     let unfinished = folder::unfinished(file);
     let failed = |error: rusqlite::Error| OpenError::of(&unfinished, &error);
     if unfinished.exists() {
         std::fs::remove_file(&unfinished).map_err(|error| OpenError::io(&unfinished, &error))?;
     }
-    folder::create_private(&unfinished).map_err(|error| OpenError::io(&unfinished, &error))?;
+    let made = folder::create_private(&unfinished).and_then(|made| owner.give(&made));
+    made.map_err(|error| OpenError::io(&unfinished, &error))?;
     let mut connection = open(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
@@ -96,11 +118,19 @@ pub(crate) fn check_head(connection: &Connection, file: &Path) -> Result<(), Ope
     if application != APPLICATION_ID {
         return Err(damaged("it is not a database of Tidings"));
     }
+    Ok(())
+}
+
+/// Refuses a database that keeps no write-ahead log. One that is frozen cannot be asked: it is read without one.
+pub(crate) fn check_mode(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     let mode: String = connection
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(failed)?;
+        .map_err(|error| OpenError::of(file, &error))?;
     if mode != "wal" {
-        return Err(damaged("its journal mode is not wal"));
+        return Err(OpenError::Damaged {
+            file: file.to_owned(),
+            reason: "its journal mode is not wal".to_owned(),
+        });
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fault::{Fault, is_damage};
+use crate::owner::FolderOwner;
 
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "tidings.db";
@@ -20,6 +21,44 @@ pub enum OpenError {
         folder: PathBuf,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// What this process makes in it would lock its owner out.
+    #[error(
+        "the data folder {folder} belongs to the user with the id {owner}, and this process is the user {user}, whose files a server of that one could not \
+         use: run it as that user"
+    )]
+    NotOwner {
+        /// The data folder.
+        folder: PathBuf,
+        /// Who owns it.
+        owner: u32,
+        /// Who this is.
+        user: u32,
+    },
+    /// Reading the database takes an index beside it, which this user cannot make.
+    #[error(
+        "this user may not write in the data folder {folder}, as reading its database takes while no server runs: run it as the user that owns the folder"
+    )]
+    NotWritable {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// What was accepted last is in a log that has to be read by somebody who can write.
+    #[error(
+        "the data folder {folder} can only be read, and {log} holds what is not in the database yet: copy the whole folder to where it can be written, and \
+         name the copy"
+    )]
+    ReadOnly {
+        /// The data folder.
+        folder: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
+    /// A server came while the file was read without locks.
+    #[error("a server was started on the database {file} while it was read: run this again")]
+    Disturbed {
+        /// The database.
+        file: PathBuf,
     },
     /// Another process has it.
     #[error("the data folder {folder} is in use by another process: stop that one first, or choose another folder")]
@@ -110,6 +149,8 @@ impl OpenError {
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     _file: File,
+    /// Who gets what is made in the folder.
+    pub(crate) owner: FolderOwner,
 }
 
 impl FolderLock {
@@ -120,14 +161,23 @@ impl FolderLock {
             source,
         };
         make_private(folder).map_err(refused)?;
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let file = options.open(folder.join(LOCK)).map_err(refused)?;
+        let owner = FolderOwner::of(folder)?;
+        let file = lock_file(&folder.join(LOCK), owner).map_err(refused)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { _file: file, owner }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),
             Err(TryLockError::Error(source)) => Err(refused(source)),
         }
+    }
+}
+
+/// Opens the lock, which is made when it is not there.
+fn lock_file(path: &Path, owner: FolderOwner) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).open(path) {
+        Ok(made) => owner.give(&made).map(|()| made),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create_new(false).open(path),
+        Err(error) => Err(error),
     }
 }
 
@@ -145,12 +195,12 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-/// Makes an empty file that nobody else can read, for a database to be written into; its log and its index take the same permissions.
-pub(crate) fn create_private(file: &Path) -> io::Result<()> {
+/// Makes an empty file that nobody else can read, for a database to be written into; its log and its index take the same permissions and owner.
+pub(crate) fn create_private(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.write(true).create_new(true).open(file).map(drop)
+    options.write(true).create_new(true).open(file)
 }
 
 /// What a database is called until it is whole. Whoever makes the next one removes it.

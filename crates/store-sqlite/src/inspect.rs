@@ -1,18 +1,17 @@
 //! Verifying the store of a data folder from outside the process that serves it, if any does. It only reads, and does not ask for the folder's lock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::Connection;
 use tidings_store::{AsOf, Place, StoreError, Verified};
 
-use crate::folder::{DATABASE, OpenError};
-use crate::{backup, connection, migrations, readers, verify};
+use crate::folder::OpenError;
+use crate::source::Source;
+use crate::{connection, migrations, readers, verify};
 
 /// The database of a data folder, opened to be verified.
 #[derive(Debug)]
 pub struct Inspection {
-    connection: Connection,
-    file: PathBuf,
+    source: Source,
 }
 
 impl Inspection {
@@ -21,16 +20,15 @@ impl Inspection {
     /// # Errors
     /// When there is none, when it cannot be read, and when its schema is not the newest of this binary: what is always true is said of that one.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let file = folder.join(DATABASE);
-        let (connection, schema) = backup::open(folder)?;
-        if schema < migrations::KNOWN {
+        let source = Source::open(folder)?;
+        if source.schema < migrations::KNOWN {
             return Err(OpenError::Older {
-                file,
-                found: schema,
+                file: source.file.clone(),
+                found: source.schema,
                 known: migrations::KNOWN,
             });
         }
-        Ok(Self { connection, file })
+        Ok(Self { source })
     }
 
     /// Has somebody told, often and from inside of steps, that reading goes on: the pages of one table can take minutes.
@@ -42,8 +40,11 @@ impl Inspection {
             tell();
             false // go on
         };
-        let set = self.connection.progress_handler(connection::PROGRESS_INSTRUCTIONS, Some(handler));
-        set.map_err(|error| OpenError::of(&self.file, &error))
+        let set = self
+            .source
+            .connection
+            .progress_handler(connection::PROGRESS_INSTRUCTIONS, Some(handler));
+        set.map_err(|error| OpenError::of(&self.source.file, &error))
     }
 
     /// Takes one step, as [`Store::verify`](tidings_store::Store::verify) does.
@@ -51,8 +52,10 @@ impl Inspection {
     /// # Errors
     /// When the database cannot be read for a reason that lies outside it.
     pub fn step(&mut self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError> {
-        Ok(readers::read(&mut self.connection, |connection| {
+        let verified = readers::read(&mut self.source.connection, |connection| {
             verify::step(connection, place, as_of, limit)
-        })?)
+        })?;
+        self.source.holds().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(verified)
     }
 }

@@ -29,6 +29,7 @@ mod inspect;
 mod keys;
 mod lease;
 mod migrations;
+mod owner;
 mod people;
 #[cfg(test)]
 mod plan;
@@ -40,6 +41,7 @@ mod rows;
 mod settle;
 #[cfg(test)]
 mod small_blocks;
+mod source;
 mod store;
 mod trouble;
 mod upkeep;
@@ -52,5 +54,6 @@ mod writer;
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
 pub use folder::{OpenError, is_in_use};
 pub use inspect::Inspection;
+pub use owner::FolderOwner;
 pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};
 pub use store::{CommitFigures, SqliteOptions, SqliteStore};

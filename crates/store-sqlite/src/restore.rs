@@ -1,7 +1,7 @@
 //! Putting a backup into a data folder that has no database: copied under another name, looked through there, and given its name as the last thing.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use tidings_store::MasterKeyId;
 
 use crate::backup::{self, CheckReport};
 use crate::folder::{self, DATABASE, FolderLock, OpenError};
+use crate::owner::FolderOwner;
 use crate::{connection, keys, migrations};
 
 /// Bytes copied between two reports of progress.
@@ -118,7 +119,7 @@ pub fn restore(
     keys: &[MasterKeyId],
     mut progress: impl FnMut(RestoreStep) + Send + 'static,
 ) -> Result<RestoreReport, RestoreError> {
-    let _lock = FolderLock::take(folder).map_err(RestoreError::Folder)?;
+    let lock = FolderLock::take(folder).map_err(RestoreError::Folder)?;
     let to = folder.join(DATABASE);
     refuse_existing(&to)?;
     refuse_with_log(from)?;
@@ -128,7 +129,7 @@ pub fn restore(
         source,
     };
     remove(&unfinished).map_err(refused)?;
-    let restored = copy(from, &unfinished, &mut progress).and_then(|bytes| {
+    let restored = copy(from, &unfinished, lock.owner, &mut progress).and_then(|bytes| {
         let reading = move || {
             progress(RestoreStep::Reading);
             false // go on
@@ -174,7 +175,7 @@ fn refuse_with_log(from: &Path) -> Result<(), RestoreError> {
 }
 
 /// Copies the bytes, durably.
-fn copy(from: &Path, to: &Path, progress: &mut dyn FnMut(RestoreStep)) -> Result<u64, RestoreError> {
+fn copy(from: &Path, to: &Path, owner: FolderOwner, progress: &mut dyn FnMut(RestoreStep)) -> Result<u64, RestoreError> {
     let unreadable = |source| RestoreError::Unreadable {
         file: from.to_owned(),
         source,
@@ -185,8 +186,8 @@ fn copy(from: &Path, to: &Path, progress: &mut dyn FnMut(RestoreStep)) -> Result
     };
     let mut source = File::open(from).map_err(unreadable)?;
     let all = source.metadata().map_err(unreadable)?.len();
-    folder::create_private(to).map_err(refused)?;
-    let mut target = OpenOptions::new().write(true).open(to).map_err(refused)?;
+    let mut target = folder::create_private(to).map_err(refused)?;
+    owner.give(&target).map_err(refused)?;
     let mut buffer = Vec::with_capacity(STEP_BYTES);
     let mut copied = 0;
     loop {
@@ -230,6 +231,7 @@ fn look_through(
     let told = connection.progress_handler(connection::PROGRESS_INSTRUCTIONS, Some(reading));
     told.map_err(failed)?;
     connection::check_head(&connection, copy).map_err(of_open)?;
+    connection::check_mode(&connection, copy).map_err(of_open)?;
     let schema = migrations::version(&connection, copy).map_err(of_open)?;
     let faults = faults(&connection).map_err(failed)?;
     if !faults.is_empty() {

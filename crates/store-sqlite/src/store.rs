@@ -66,13 +66,14 @@ impl SqliteStore {
         let now = options.clock.now().as_millis();
         if !file.try_exists().map_err(|error| OpenError::io(&file, &error))? {
             refuse_orphaned_log(&file)?;
-            connection::create(&file, now)?;
+            connection::create(&file, lock.owner, now)?;
         }
         wal::check(&file)?;
         let crashed = wal::has_log(&file);
         let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
         let mut writer = connection::open_writer(&file).map_err(failed)?;
         connection::check_head(&writer, &file)?;
+        connection::check_mode(&writer, &file)?;
         migrations::apply(&mut writer, &file, now)?;
         let ids = upkeep::event_ids(&writer).map_err(failed)?;
         let memory = take_over(&mut writer, ids).map_err(|fault| OpenError::of_fault(&file, fault))?;

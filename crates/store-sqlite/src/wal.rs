@@ -44,7 +44,7 @@ enum Log {
 
 /// Refuses a database whose log holds commits that SQLite would pass over.
 pub(crate) fn check(database: &Path) -> Result<(), OpenError> {
-    let path = beside(database, "-wal");
+    let path = log_of(database);
     let damaged = |reason: String| OpenError::Damaged {
         file: database.to_owned(),
         reason,
@@ -66,7 +66,12 @@ pub(crate) fn check(database: &Path) -> Result<(), OpenError> {
 
 /// Whether a log is there that holds anything.
 pub(crate) fn has_log(database: &Path) -> bool {
-    fs::metadata(beside(database, "-wal")).is_ok_and(|log| log.len() > 0)
+    fs::metadata(log_of(database)).is_ok_and(|log| log.len() > 0)
+}
+
+/// The write-ahead log of a database.
+pub(crate) fn log_of(database: &Path) -> PathBuf {
+    beside(database, "-wal")
 }
 
 fn beside(database: &Path, ending: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use tidings_app::keys::{GivenKey, KeeperError, KeyKeeper, MasterKeys};
 use tidings_model::Timestamp;
 use tidings_runtime::{Entropy, SystemEntropy};
 use tidings_signing::{MasterKey, MasterKeyError};
-use tidings_store_sqlite::is_in_use;
+use tidings_store_sqlite::{FolderOwner, OpenError, is_in_use};
 
 use crate::config::{AskConfig, ServeConfig};
 
@@ -53,6 +53,9 @@ pub(crate) enum DataFolderError {
         /// Its permissions.
         mode: u32,
     },
+    /// What would be made in it would not be its owner's.
+    #[error(transparent)]
+    Owner(#[from] OpenError),
     /// The key's file does not hold a key.
     #[error("{path}: {source}; put the key back from your backup")]
     NotAKey {
@@ -135,8 +138,10 @@ impl DataFolder {
             pid: std::process::id(),
         };
         let path = self.path.join(SERVER_FILE);
+        let owner = FolderOwner::of(&self.path)?;
         let write = || -> io::Result<()> {
             let mut file = NamedTempFile::new_in(&self.path)?;
+            owner.give(file.as_file())?;
             serde_json::to_writer(&mut file, &note)?;
             file.write_all(b"\n")?;
             file.persist(&path)?;
@@ -188,11 +193,7 @@ pub(crate) fn is_at_rest(folder: &Path) -> bool {
 }
 
 /// The master keys that a server on a folder would be started with, given these; `None` where there is none yet.
-pub(crate) fn keys_at_hand(
-    path: &Path,
-    given: Option<&MasterKey>,
-    old: Option<&MasterKey>,
-) -> Result<Option<MasterKeys>, DataFolderError> {
+pub(crate) fn keys_at_hand(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>) -> Result<Option<MasterKeys>, DataFolderError> {
     let own = match (given, read_key(path)?) {
         (None, None) => return Ok(None),
         (None, Some(key)) => key,
@@ -241,7 +242,7 @@ impl KeyKeeper for FolderKeys {
             Some(there) => return Ok(there), // written before something else failed
             None => {}
         }
-        write_key(&self.0, &path, next).map_err(|source| failed(unusable(&path, source)))?;
+        write_key(&self.0, &path, next).map_err(failed)?;
         Ok(next.clone())
     }
 
@@ -279,30 +280,31 @@ fn read_key_file(path: PathBuf) -> Result<Option<MasterKey>, DataFolderError> {
 }
 
 /// Makes a key that appears whole or not at all, and is never written over another.
-fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<MasterKey, DataFolderError> {
+fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<(), DataFolderError> {
     if folder.join(DATABASE_FILE).exists() {
         return Err(DataFolderError::KeyMissing { folder: folder.to_owned() });
     }
     let key = MasterKey::from_bytes(entropy.bytes32());
-    let path = folder.join(KEY_FILE);
-    match write_key(folder, &path, &key) {
-        Ok(()) => Ok(key),
+    match write_key(folder, &folder.join(KEY_FILE), &key) {
         // Another process was faster: its key holds for both, and the store lets only one of them in.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read_key(folder)?.ok_or_else(|| DataFolderError::KeyMissing { folder: folder.to_owned() })
-        }
-        Err(source) => Err(unusable(&path, source)),
+        Err(DataFolderError::Unusable { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        written => written,
     }
 }
 
 /// Writes a key that appears whole or not at all.
-fn write_key(folder: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
-    file.write_all(key.expose().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
-    File::open(folder)?.sync_all()
+fn write_key(folder: &Path, path: &Path, key: &MasterKey) -> Result<(), DataFolderError> {
+    let owner = FolderOwner::of(folder)?;
+    let write = || -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
+        owner.give(file.as_file())?;
+        file.write_all(key.expose().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|source| unusable(path, source))
 }
 
 /// What the operating system says of a file.

@@ -146,7 +146,8 @@ Exit status:
   74  output cannot be written
   75  try again: no answer in time, another server has the data folder, or
       the master key is being changed already
-  77  not allowed, or the master key can be read by others
+  77  not allowed, the master key can be read by others, or the data folder
+      belongs to another user
   78  wrong configuration, or a master key is missing, is another one, or is
       not this server's to change";
 
@@ -246,14 +247,16 @@ fn status_of_folder(error: &DataFolderError) -> u8 {
     match error {
         DataFolderError::Unusable { .. } => sysexits::CANNOT_CREATE,
         DataFolderError::Readable { .. } => sysexits::NO_PERMISSION,
+        DataFolderError::Owner(error) => status_of_store(error),
         DataFolderError::NotAKey { .. } | DataFolderError::KeyMissing { .. } | DataFolderError::KeysDiffer { .. } => sysexits::CONFIG,
     }
 }
 
 fn status_of_store(error: &OpenError) -> u8 {
     match error {
-        OpenError::Folder { .. } | OpenError::Unavailable { .. } => sysexits::CANNOT_CREATE,
-        OpenError::InUse { .. } => sysexits::TRY_AGAIN,
+        OpenError::Folder { .. } | OpenError::Unavailable { .. } | OpenError::ReadOnly { .. } => sysexits::CANNOT_CREATE,
+        OpenError::InUse { .. } | OpenError::Disturbed { .. } => sysexits::TRY_AGAIN,
+        OpenError::NotOwner { .. } | OpenError::NotWritable { .. } => sysexits::NO_PERMISSION,
         // A scrambled row of the schema's history looks like one of another build.
         OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Older { .. } | OpenError::Changed { .. } => sysexits::DATA,
     }

@@ -137,12 +137,7 @@ fn said(output: &Output) -> String {
 }
 
 fn key_in(file: &Path) -> String {
-    fs::read_to_string(file)
-        .unwrap()
-        .parse::<MasterKey>()
-        .unwrap()
-        .id()
-        .to_string()
+    fs::read_to_string(file).unwrap().parse::<MasterKey>().unwrap().id().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -396,12 +391,19 @@ async fn a_backup_from_within_a_change_of_the_key_needs_both_keys_and_everybody_
         all.clone().count() == 2 && all.clone().all(|delivery| delivery["attempts"] != 0)
     };
     let deliveries = restored.until(&path, tried).await;
-    let failed = deliveries["data"].as_array().unwrap().iter().find(|delivery| delivery["status"] != "delivered");
+    let failed = deliveries["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|delivery| delivery["status"] != "delivered");
     let failed = failed.unwrap()["id"].as_str().unwrap();
     let told = restored.get_raw(&format!("/v1/deliveries/{failed}")).await.text;
     assert!(names_it(&told), "{told}");
     let log = restored.log();
-    let line = log.iter().find(|line| line.contains("ERROR") && line.contains("was not given")).unwrap();
+    let line = log
+        .iter()
+        .find(|line| line.contains("ERROR") && line.contains("was not given"))
+        .unwrap();
     assert!(names_it(line), "{line}");
     assert!(!log.iter().any(|line| line.contains("anew: set its secret")), "{log:?}");
     restored.terminate().await;

@@ -44,7 +44,8 @@ pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
     let at_hand = match data_folder::keys_at_hand(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref()) {
         Ok(Some(at_hand)) => at_hand,
         Ok(None) if config.data.join(DATABASE_FILE).exists() => {
-            let words = format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY");
+            let words =
+                format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY");
             return Finding::fail(CHECK, words);
         }
         Ok(None) => return Finding::ok(CHECK, "the first start makes one"),

@@ -96,10 +96,14 @@ impl Offline {
 
     /// Changes the master key, from the first step to the last.
     pub(super) async fn rotate_master(self, cut_off: bool) -> Outcome {
-        let (before, after) = self.keyring.rotate_master(None, cut_off).await.map_err(|problem| match problem.code {
-            Code::Conflict => CommandError::KeysChanging(problem.detail),
-            _ => NodeError::from(problem).into(),
-        })?;
+        let (before, after) = self
+            .keyring
+            .rotate_master(None, cut_off)
+            .await
+            .map_err(|problem| match problem.code {
+                Code::Conflict => CommandError::KeysChanging(problem.detail),
+                _ => NodeError::from(problem).into(),
+            })?;
         self.record("master-key.rotated", after.to_string(), format!("was {before}"))
             .await?;
         if !self.keyring.tick().await.map_err(NodeError::from)? {
