@@ -1,6 +1,6 @@
 //! The data folder: who may use it, and what the files in it are called.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,8 @@ use crate::owner::FolderOwner;
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "tidings.db";
 const LOCK: &str = "tidings.lock";
+/// Behind the name of a database that is not whole yet.
+const UNFINISHED: &str = ".new";
 
 /// The store could not be opened; the message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -171,12 +173,45 @@ impl FolderLock {
     }
 }
 
+/// Opens a file to read it. What is no file is refused: opening a pipe waits for somebody to write, and reading a device may never end.
+///
+/// # Errors
+/// Those of the operating system, and that it is no file.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    regular(&std::fs::metadata(path)?)?; // before it is opened, which may wait
+    let file = File::open(path)?;
+    regular(&file.metadata()?)?; // and of what was opened
+    Ok(file)
+}
+
+fn regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is not a file, but a folder, a pipe or a device",
+    ))
+}
+
+/// Whether a store uses that name in its data folder.
+pub fn is_store_file(name: &str) -> bool {
+    let kept_beside = ["", "-wal", "-shm", "-journal"];
+    let database = name
+        .strip_prefix(DATABASE)
+        .map(|rest| rest.strip_prefix(UNFINISHED).unwrap_or(rest));
+    name == LOCK || database.is_some_and(|rest| kept_beside.contains(&rest))
+}
+
 /// Opens the lock, which is made when it is not there.
 fn lock_file(path: &Path, owner: FolderOwner) -> io::Result<File> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).open(path) {
         Ok(made) => owner.give(&made).map(|()| made),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create_new(false).open(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            regular(&std::fs::metadata(path)?).map_err(|error| io::Error::new(error.kind(), format!("{LOCK}: {error}")))?;
+            options.create_new(false).open(path)
+        }
         Err(error) => Err(error),
     }
 }
@@ -184,7 +219,7 @@ fn lock_file(path: &Path, owner: FolderOwner) -> io::Result<File> {
 /// Whether a process has the store of that folder open at this moment. A folder that cannot be looked into counts as free.
 pub fn is_in_use(folder: &Path) -> bool {
     // Shared, so that those who only ask do not take each other for a server; it ends with this function.
-    File::open(folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    open_file(&folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes the folder when it is not there, for nobody else to read: events carry what customers do.
@@ -205,7 +240,9 @@ pub(crate) fn create_private(file: &Path) -> io::Result<File> {
 
 /// What a database is called until it is whole. Whoever makes the next one removes it.
 pub(crate) fn unfinished(database: &Path) -> PathBuf {
-    database.with_extension("db.new")
+    let mut name = database.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
 }
 
 /// Gives a whole file its name, durably.

@@ -52,7 +52,7 @@ mod webhooks;
 mod writer;
 
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
-pub use folder::{OpenError, is_in_use};
+pub use folder::{OpenError, is_in_use, is_store_file, open_file};
 pub use inspect::Inspection;
 pub use owner::FolderOwner;
 pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -16,6 +17,10 @@ use crate::{connection, keys, migrations};
 
 /// Bytes copied between two reports of progress.
 const STEP_BYTES: usize = 8 * 1024 * 1024;
+/// How every database begins.
+const FIRST_BYTES: &[u8] = b"SQLite format 3\0";
+/// What this process is given to read.
+const INPUT: &str = "/dev/stdin";
 /// What SQLite keeps beside a database while somebody has it open.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
@@ -119,6 +124,7 @@ pub fn restore(
     keys: &[MasterKeyId],
     mut progress: impl FnMut(RestoreStep) + Send + 'static,
 ) -> Result<RestoreReport, RestoreError> {
+    let mut source = open_backup(from)?;
     let lock = FolderLock::take(folder).map_err(RestoreError::Folder)?;
     let to = folder.join(DATABASE);
     refuse_existing(&to)?;
@@ -129,7 +135,7 @@ pub fn restore(
         source,
     };
     remove(&unfinished).map_err(refused)?;
-    let restored = copy(from, &unfinished, lock.owner, &mut progress).and_then(|bytes| {
+    let restored = copy((from, &mut source), &unfinished, lock.owner, &mut progress).and_then(|bytes| {
         let reading = move || {
             progress(RestoreStep::Reading);
             false // go on
@@ -174,8 +180,23 @@ fn refuse_with_log(from: &Path) -> Result<(), RestoreError> {
     Ok(())
 }
 
+/// Opens what is to be restored. Only what is given to this process as its input may be a pipe: whoever writes is there.
+fn open_backup(from: &Path) -> Result<File, RestoreError> {
+    let given = from == Path::new(INPUT) && fs::metadata(from).is_ok_and(|input| input.file_type().is_fifo());
+    let opened = if given { File::open(from) } else { folder::open_file(from) };
+    opened.map_err(|source| RestoreError::Unreadable {
+        file: from.to_owned(),
+        source,
+    })
+}
+
 /// Copies the bytes, durably.
-fn copy(from: &Path, to: &Path, owner: FolderOwner, progress: &mut dyn FnMut(RestoreStep)) -> Result<u64, RestoreError> {
+fn copy(
+    (from, source): (&Path, &mut File),
+    to: &Path,
+    owner: FolderOwner,
+    progress: &mut dyn FnMut(RestoreStep),
+) -> Result<u64, RestoreError> {
     let unreadable = |source| RestoreError::Unreadable {
         file: from.to_owned(),
         source,
@@ -184,7 +205,6 @@ fn copy(from: &Path, to: &Path, owner: FolderOwner, progress: &mut dyn FnMut(Res
         file: to.to_owned(),
         source,
     };
-    let mut source = File::open(from).map_err(unreadable)?;
     let all = source.metadata().map_err(unreadable)?.len();
     let mut target = folder::create_private(to).map_err(refused)?;
     owner.give(&target).map_err(refused)?;
@@ -192,9 +212,15 @@ fn copy(from: &Path, to: &Path, owner: FolderOwner, progress: &mut dyn FnMut(Res
     let mut copied = 0;
     loop {
         buffer.clear();
-        let read = (&mut source).take(STEP_BYTES as u64).read_to_end(&mut buffer).map_err(unreadable)?;
+        let read = source.take(STEP_BYTES as u64).read_to_end(&mut buffer).map_err(unreadable)?;
         if read == 0 {
             break;
+        }
+        if copied == 0 && !buffer.starts_with(FIRST_BYTES) {
+            return Err(RestoreError::Damaged {
+                file: from.to_owned(),
+                reason: "it is not a database".to_owned(), // before all of it is copied: what comes through a pipe may never end
+            });
         }
         target.write_all(&buffer).map_err(refused)?;
         copied += read as u64;

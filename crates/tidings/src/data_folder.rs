@@ -1,36 +1,32 @@
-//! The data folder beside its database: the folder itself, the master key, and the note that says where the running server is.
+//! The data folder beside its database: the folder itself, and the note that says where the running server is.
 //!
-//! Owns: making the folder, creating, reading and changing `master.key`, who may read it, `server.json`.
+//! Owns: making the folder, what a start or a command needs of it, `server.json`.
 //!
 //! Never knows: what is in the database, or what the key is used for.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
-use tidings_app::keys::{GivenKey, KeeperError, KeyKeeper, MasterKeys};
+use tidings_app::keys::MasterKeys;
 use tidings_model::Timestamp;
 use tidings_runtime::{Entropy, SystemEntropy};
 use tidings_signing::{MasterKey, MasterKeyError};
-use tidings_store_sqlite::{FolderOwner, OpenError, is_in_use};
+use tidings_store_sqlite::{FolderOwner, OpenError, is_in_use, is_store_file};
 
 use crate::config::{AskConfig, ServeConfig};
+use crate::key_files::{KEY_FILE, NEXT_KEY_FILE, create_key, keys_at_hand, read_key};
 
-/// The master key, as text, for the owner of the folder alone.
-pub(crate) const KEY_FILE: &str = "master.key";
-/// The next master key, while secrets are sealed anew with it: then it takes the name of the other.
-const NEXT_KEY_FILE: &str = "master.key.next";
 /// Where the running server is.
 const SERVER_FILE: &str = "server.json";
 /// The store's database; only whether it is there is asked here.
 pub(crate) const DATABASE_FILE: &str = "tidings.db";
 /// Permission bits of everybody but the owner.
-const OTHERS: u32 = 0o077;
+pub(crate) const OTHERS: u32 = 0o077;
 
 /// The data folder cannot be used; the message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +59,27 @@ pub(crate) enum DataFolderError {
         path: PathBuf,
         /// What is wrong.
         source: MasterKeyError,
+    },
+    /// The key's file is too long to be one.
+    #[error("{path} holds more than a key: put the key back from your backup")]
+    MoreThanAKey {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// The next key's file does not hold a key.
+    #[error(
+        "{path}, which was to take the place of {KEY_FILE}, holds no key: `tidings doctor` says whether something is sealed with it; if not, remove it, else \
+         put it back from your backup"
+    )]
+    NextIsNone {
+        /// The next key's file.
+        path: PathBuf,
+    },
+    /// A copy of a key cannot have that name.
+    #[error("{path} is there already, and is no copy of the key that is to be replaced: name another file; nothing was changed")]
+    Taken {
+        /// The file.
+        path: PathBuf,
     },
     /// There is a database, so there are secrets, but the key that opens them is gone.
     #[error(
@@ -187,124 +204,27 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0)
 }
 
+/// Whether a file that is to be made would have a name that the server uses itself.
+pub(crate) fn is_own_name(folder: &Path, file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str());
+    let own = [KEY_FILE, NEXT_KEY_FILE, SERVER_FILE];
+    let is_own = name.is_some_and(|name| own.contains(&name) || is_store_file(name));
+    is_own && canonical_parent(file).is_some_and(|parent| folder.canonicalize().is_ok_and(|folder| parent == folder))
+}
+
+/// Whether a file that is to be made would lie in a folder, also by way of links.
+pub(crate) fn is_inside(file: &Path, folder: &Path) -> bool {
+    canonical_parent(file).is_some_and(|parent| folder.canonicalize().is_ok_and(|folder| parent.starts_with(folder)))
+}
+
+fn canonical_parent(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).canonicalize().ok()
+}
+
 /// Whether a folder holds a database that no server has.
 pub(crate) fn is_at_rest(folder: &Path) -> bool {
     folder.join(DATABASE_FILE).exists() && !is_in_use(folder)
-}
-
-/// The master keys that a server on a folder would be started with, given these; `None` where there is none yet.
-pub(crate) fn keys_at_hand(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>) -> Result<Option<MasterKeys>, DataFolderError> {
-    let own = match (given, read_key(path)?) {
-        (None, None) => return Ok(None),
-        (None, Some(key)) => key,
-        (Some(given), None) => given.clone(),
-        (Some(given), Some(own)) if given.id() == own.id() => own,
-        (Some(_), Some(_)) => return Err(DataFolderError::KeysDiffer { path: path.join(KEY_FILE) }),
-    };
-    // A crash may have left the next one: the change goes on with it.
-    let (current, before) = match (given, read_next_key(path)?) {
-        (None, Some(next)) => (next, Some(own)),
-        (_, next) => (own, next),
-    };
-    let older = before.into_iter().chain(old.cloned()).filter(|key| key.id() != current.id());
-    let keeper: Arc<dyn KeyKeeper> = match given {
-        None => Arc::new(FolderKeys(path.to_owned())),
-        Some(_) => Arc::new(GivenKey),
-    };
-    Ok(Some(MasterKeys {
-        older: older.collect(),
-        current,
-        keeper,
-    }))
-}
-
-/// The master key of a data folder, where it keeps one itself.
-#[derive(Debug)]
-struct FolderKeys(PathBuf);
-
-impl FolderKeys {
-    /// Lets the next key take the name of the other, whose bytes are gone then.
-    fn replace(&self) -> io::Result<()> {
-        match fs::rename(self.0.join(NEXT_KEY_FILE), self.0.join(KEY_FILE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done.and_then(|()| File::open(&self.0)?.sync_all()),
-        }
-    }
-}
-
-impl KeyKeeper for FolderKeys {
-    fn prepare(&self, next: &MasterKey) -> Result<MasterKey, KeeperError> {
-        let failed = |error: DataFolderError| KeeperError::Failed(error.to_string());
-        let path = self.0.join(NEXT_KEY_FILE);
-        let own = read_key(&self.0).map_err(failed)?.map(|own| own.id());
-        match read_next_key(&self.0).map_err(failed)? {
-            Some(copy) if Some(copy.id()) == own => fs::remove_file(&path).map_err(|source| failed(unusable(&path, source)))?, // no successor
-            Some(there) => return Ok(there), // written before something else failed
-            None => {}
-        }
-        write_key(&self.0, &path, next).map_err(failed)?;
-        Ok(next.clone())
-    }
-
-    fn finish(&self) -> Result<(), KeeperError> {
-        let failed = |source| KeeperError::Failed(unusable(&self.0.join(KEY_FILE), source).to_string());
-        self.replace().map_err(failed)
-    }
-
-    fn may_change(&self) -> bool {
-        true
-    }
-}
-
-/// The key in a data folder; `None` when there is none.
-pub(crate) fn read_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
-    read_key_file(folder.join(KEY_FILE))
-}
-
-/// The key that is taking the place of that one; `None` when none is.
-fn read_next_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
-    read_key_file(folder.join(NEXT_KEY_FILE))
-}
-
-fn read_key_file(path: PathBuf) -> Result<Option<MasterKey>, DataFolderError> {
-    let mode = match fs::metadata(&path) {
-        Ok(metadata) => metadata.permissions().mode() & 0o7777,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(unusable(&path, source)),
-    };
-    if mode & OTHERS != 0 {
-        return Err(DataFolderError::Readable { path, mode });
-    }
-    let text = zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(|source| unusable(&path, source))?);
-    text.parse().map(Some).map_err(|source| DataFolderError::NotAKey { path, source })
-}
-
-/// Makes a key that appears whole or not at all, and is never written over another.
-fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<(), DataFolderError> {
-    if folder.join(DATABASE_FILE).exists() {
-        return Err(DataFolderError::KeyMissing { folder: folder.to_owned() });
-    }
-    let key = MasterKey::from_bytes(entropy.bytes32());
-    match write_key(folder, &folder.join(KEY_FILE), &key) {
-        // Another process was faster: its key holds for both, and the store lets only one of them in.
-        Err(DataFolderError::Unusable { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        written => written,
-    }
-}
-
-/// Writes a key that appears whole or not at all.
-fn write_key(folder: &Path, path: &Path, key: &MasterKey) -> Result<(), DataFolderError> {
-    let owner = FolderOwner::of(folder)?;
-    let write = || -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(folder)?; // made with mode 0600
-        owner.give(file.as_file())?;
-        file.write_all(key.expose().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| unusable(path, source))
 }
 
 /// What the operating system says of a file.
@@ -317,6 +237,8 @@ pub(crate) fn unusable(path: &Path, source: io::Error) -> DataFolderError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use tidings_runtime::SeededEntropy;
 
     use super::*;

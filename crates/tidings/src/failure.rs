@@ -15,7 +15,8 @@ use tidings_store_sqlite::{BackupError, OpenError, RestoreError};
 use url::Url;
 
 use crate::config::ConfigError;
-use crate::data_folder::{DataFolderError, KEY_FILE};
+use crate::data_folder::DataFolderError;
+use crate::key_files::KEY_FILE;
 use crate::listen::ListenError;
 use crate::node::NodeError;
 use crate::output::{printable, say};
@@ -245,10 +246,14 @@ fn status_of_port(error: &ListenError) -> u8 {
 
 fn status_of_folder(error: &DataFolderError) -> u8 {
     match error {
-        DataFolderError::Unusable { .. } => sysexits::CANNOT_CREATE,
+        DataFolderError::Unusable { .. } | DataFolderError::Taken { .. } => sysexits::CANNOT_CREATE,
         DataFolderError::Readable { .. } => sysexits::NO_PERMISSION,
         DataFolderError::Owner(error) => status_of_store(error),
-        DataFolderError::NotAKey { .. } | DataFolderError::KeyMissing { .. } | DataFolderError::KeysDiffer { .. } => sysexits::CONFIG,
+        DataFolderError::NotAKey { .. }
+        | DataFolderError::MoreThanAKey { .. }
+        | DataFolderError::NextIsNone { .. }
+        | DataFolderError::KeyMissing { .. }
+        | DataFolderError::KeysDiffer { .. } => sysexits::CONFIG,
     }
 }
 

@@ -14,6 +14,7 @@ mod config;
 mod data_folder;
 mod demo;
 mod failure;
+mod key_files;
 mod listen;
 mod local_token;
 mod logs;

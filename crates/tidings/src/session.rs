@@ -11,6 +11,7 @@ use url::Url;
 use crate::config::{Ask, AskConfig, Flags};
 use crate::data_folder::{self, DataFolderError};
 use crate::failure::{CommandError, Outcome};
+use crate::key_files::read_key;
 use crate::local_token;
 use crate::output::{self, Format, say};
 
@@ -188,7 +189,7 @@ fn local(config: &AskConfig, url: &str, clock: &dyn Clock) -> Result<Authenticat
 
 /// The key of a data folder, when there is one and this user may read it.
 fn readable_key(folder: &Path) -> Result<Option<MasterKey>, DataFolderError> {
-    match data_folder::read_key(folder) {
+    match read_key(folder) {
         Err(DataFolderError::Unusable { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => Ok(None),
         other => other,
     }

@@ -214,6 +214,12 @@ async fn a_full_disk_is_73_wherever_it_is_met() {
     let (data, to) = (server.data().to_str().unwrap(), folder.path().join("backup.db"));
     let (status, said) = without_room(64, &["backup", "--data", data, "--to", to.to_str().unwrap()]);
     assert!(status == Some(73) && !to.exists(), "{status:?} {said}");
+    let key = fs::read(server.data().join("master.key")).unwrap();
+    for blocks in [0, 64] {
+        let (status, said) = without_room(blocks, &["keys", "rotate", "--discard-old-key", "--data", data]);
+        assert_eq!(status, Some(73), "{said}");
+    }
+    assert_eq!(fs::read(server.data().join("master.key")).unwrap(), key, "nothing was changed");
     tidings_store_sqlite::backup(server.data(), &to, |_, _| ()).unwrap();
     let (new, to) = (folder.path().join("new"), to.to_str().unwrap());
     fs::create_dir(&new).unwrap();

@@ -8,8 +8,9 @@ use tidings_store_sqlite::{BackupReport, backup};
 
 use crate::config::settings::DATA;
 use crate::config::{DataOnly, Flags};
-use crate::data_folder::{DATABASE_FILE, KEY_FILE};
+use crate::data_folder::{DATABASE_FILE, is_own_name};
 use crate::failure::{CommandError, Outcome};
+use crate::key_files::KEY_FILE;
 use crate::output::{print, say};
 
 /// Between two words about the progress, in percent.
@@ -37,6 +38,12 @@ pub(crate) async fn run(args: Backup) -> Outcome {
     let Backup { to, .. } = args;
     if !data.join(DATABASE_FILE).exists() {
         return Err(CommandError::NoDatabase { folder: data });
+    }
+    if is_own_name(&data, &to) {
+        return Err(CommandError::Usage(format!(
+            "--to {} is a name that the server uses itself in its data folder: name another file, best one apart from that folder",
+            to.display()
+        )));
     }
     let (report, to) = tokio::task::spawn_blocking(move || {
         let mut said = 0;

@@ -2,9 +2,6 @@
 
 mod offline;
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +14,7 @@ use crate::commands::keys::offline::Offline;
 use crate::config::{Ask, AskConfig, Flags};
 use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
+use crate::key_files::{Saved, read_key, save_copy};
 use crate::output::{printable, say, table};
 use crate::session::Session;
 
@@ -176,7 +174,7 @@ impl Rotate {
     /// Copies the key of the data folder into a new file for its owner alone. `current`: the id of the key that the server uses.
     fn save_old_key(&self, folder: &Path, current: Option<&str>) -> Result<(), CommandError> {
         let Some(to) = &self.save_old_key else { return Ok(()) };
-        let key = data_folder::read_key(folder)?.ok_or_else(|| {
+        let key = read_key(folder)?.ok_or_else(|| {
             CommandError::Usage(format!(
                 "--save-old-key copies the key of a data folder, and {} has none: run this beside the data folder of the server, or copy the key there and \
                  say --discard-old-key",
@@ -191,29 +189,19 @@ impl Rotate {
                 folder.display()
             )));
         }
-        if is_inside(to, folder) {
+        if data_folder::is_inside(to, folder) {
             return Err(CommandError::Usage(format!(
                 "--save-old-key {} lies in the data folder, where the server keeps files of its own: name a place apart from it",
                 to.display()
             )));
         }
-        let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-            file.write_all(key.expose().as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        };
-        write().map_err(|source| CommandError::DataFolder(data_folder::unusable(to, source)))?;
-        say(&format!("Saved the old key, {}, as {}.", key.id(), to.display()));
+        let shown = to.display();
+        match save_copy(&key, to)? {
+            Saved::Now => say(&format!("Saved the old key, {}, as {shown}.", key.id())),
+            Saved::Before => say(&format!("{shown} is there already, with the old key, {}.", key.id())),
+        }
         Ok(())
     }
-}
-
-/// Whether a file that is to be made would lie in a folder, also by way of links.
-fn is_inside(file: &Path, folder: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
-    parent.is_ok_and(|parent| folder.canonicalize().is_ok_and(|folder| parent.starts_with(folder)))
 }
 
 fn is_done(keys: &ServerKeys) -> bool {
@@ -275,7 +263,7 @@ mod tests {
     fn the_old_key_is_copied_for_its_owner_alone_and_never_over_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let key = tidings_signing::MasterKey::from_bytes([7; 32]);
-        let own = folder.path().join(data_folder::KEY_FILE);
+        let own = folder.path().join(crate::key_files::KEY_FILE);
         std::fs::write(&own, key.expose().as_bytes()).unwrap();
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o600)).unwrap();
         let safe = tempfile::tempdir().unwrap();
@@ -287,7 +275,10 @@ mod tests {
         rotate.save_old_key(folder.path(), Some(&key.id().to_string())).unwrap();
         assert_eq!(std::fs::read_to_string(&to).unwrap().trim(), key.expose().as_str());
         assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(rotate.save_old_key(folder.path(), None).is_err(), "it is there already");
+        rotate.save_old_key(folder.path(), None).unwrap(); // it is there already
+        std::fs::write(&to, "another").unwrap();
+        assert!(rotate.save_old_key(folder.path(), None).is_err());
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "another");
 
         let refused = |to: PathBuf, current: Option<&str>| {
             let save_old_key = Some(to.clone());

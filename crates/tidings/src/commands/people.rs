@@ -8,8 +8,9 @@ use url::Url;
 
 use crate::config::settings::{DATA, MASTER_KEY, PUBLIC_URL};
 use crate::config::{DataOnly, Flags, Layers};
-use crate::data_folder::{self, KEY_FILE};
+use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
+use crate::key_files::{KEY_FILE, read_key};
 use crate::output::{print, say};
 
 /// Links with which people get into the portal. People are invited and removed in the portal; these are for who cannot get in.
@@ -78,7 +79,7 @@ fn master_key(layers: &Layers) -> Result<MasterKey, CommandError> {
         return Ok(key);
     }
     let folder = layers.value(&DATA)?;
-    data_folder::read_key(&folder)?.ok_or_else(|| {
+    read_key(&folder)?.ok_or_else(|| {
         let folder = folder.display();
         CommandError::Usage(format!(
             "{folder} holds no {KEY_FILE}: give the key of its server as TIDINGS_MASTER_KEY"

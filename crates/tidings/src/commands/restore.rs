@@ -10,8 +10,8 @@ use tidings_store_sqlite::{RestoreReport, RestoreStep, restore};
 
 use crate::config::settings::{DATA, MASTER_KEY, OLD_MASTER_KEY};
 use crate::config::{DataOnly, Flags};
-use crate::data_folder::keys_at_hand;
 use crate::failure::{CommandError, Outcome};
+use crate::key_files::keys_at_hand;
 use crate::output::{print, say};
 
 /// Between two words about the progress.

@@ -1,11 +1,12 @@
 //! The configuration file: TOML whose keys are the table's, and nothing else.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use tidings_model::EnvironmentId;
+use tidings_store_sqlite::open_file;
 use toml::{Table, Value};
 
 use super::ConfigError;
@@ -16,6 +17,8 @@ const DEFAULT_FILE: &str = "./tidings.toml";
 /// The table of exceptions for single environments.
 const EGRESS: &str = "egress";
 const ENVIRONMENTS: &str = "environments";
+/// Longest file, in bytes: every setting with room for comments.
+const BYTES_MAX: u64 = 1 << 20;
 /// How alike two keys are before one is suggested for the other, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
@@ -34,7 +37,7 @@ impl ConfigFile {
     /// Reads the named file, or the default one when it is there.
     pub(crate) fn find(named: Option<&Path>) -> Result<Option<Self>, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
-        match std::fs::read_to_string(path) {
+        match read(path) {
             Ok(text) => Self::parse(path, &text).map(Some),
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ConfigError::Unreadable {
@@ -135,6 +138,19 @@ impl ConfigFile {
             hint: nearest.filter(|(alike, _)| *alike >= ALIKE).map(|(_, candidate)| candidate),
         }
     }
+}
+
+/// Reads a text that somebody wrote.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open_file(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {BYTES_MAX} bytes"),
+        ));
+    }
+    Ok(text)
 }
 
 /// The text of a value as a flag would give it; `None` when it has another shape.

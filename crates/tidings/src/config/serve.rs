@@ -10,6 +10,7 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use tidings_app::bootstrap::{self, Bootstrap};
 use tidings_model::EnvironmentId;
 use tidings_signing::MasterKey;
+use tidings_store_sqlite::open_file;
 use url::Url;
 
 use super::setting::AnySetting;
@@ -97,7 +98,8 @@ fn roots(layers: &Layers) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     };
     let facts = settings::EGRESS_CA_FILE.facts();
     let wrong = |reason| ConfigError::of_file(facts, &layers.find(facts).source, reason);
-    let read = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let read = open_file(&path).map_err(PemError::Io);
+    let read = read.and_then(|file| CertificateDer::pem_reader_iter(file).collect::<Result<Vec<_>, _>>());
     match read {
         Ok(roots) if roots.is_empty() => Err(wrong(format!("{} holds no certificate in PEM form", path.display()))),
         Ok(roots) => Ok(roots),

@@ -12,7 +12,8 @@ use tidings_store_sqlite::{CheckReport, OpenError};
 
 use super::Finding;
 use crate::config::ServeConfig;
-use crate::data_folder::{self, DATABASE_FILE, KEY_FILE, is_open_to_others};
+use crate::data_folder::{DATABASE_FILE, DataFolderError, is_open_to_others};
+use crate::key_files::{KEY_FILE, keys_at_hand, read_key};
 
 /// No clock that is set shows a time before this: the year 2025.
 const EARLIEST: Timestamp = Timestamp::from_seconds(1_735_689_600);
@@ -41,7 +42,7 @@ pub(super) fn folder(path: &Path) -> Finding {
 /// Whether the master key is there and fits: `needed` are the ids of the keys that something in the database is sealed with, the one that seals first.
 pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
     const CHECK: &str = "master key";
-    let at_hand = match data_folder::keys_at_hand(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref()) {
+    let at_hand = match keys_at_hand(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref()) {
         Ok(Some(at_hand)) => at_hand,
         Ok(None) if config.data.join(DATABASE_FILE).exists() => {
             let words =
@@ -49,6 +50,7 @@ pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
             return Finding::fail(CHECK, words);
         }
         Ok(None) => return Finding::ok(CHECK, "the first start makes one"),
+        Err(DataFolderError::NextIsNone { path }) => return Finding::fail(CHECK, next_is_none(config, needed, &path)),
         Err(error) => return Finding::fail(CHECK, error.to_string()),
     };
     let key = at_hand.current.id();
@@ -69,6 +71,19 @@ pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
             Finding::ok(CHECK, format!("it is being changed to {key}; the next start goes on with it"))
         }
         _ => Finding::ok(CHECK, format!("key {key} {place}; keep a copy of it somewhere else")),
+    }
+}
+
+/// What to do about a next key that is none: it takes no place when nothing is sealed with it.
+fn next_is_none(config: &ServeConfig, needed: &[KeyId], path: &Path) -> String {
+    let own = read_key(&config.data).ok().flatten().map(|own| own.id());
+    let shown = path.display();
+    match needed.iter().find(|needed| Some(**needed) != own) {
+        None => format!("{shown} holds no key, and everything is sealed with the one in {KEY_FILE}: remove it"),
+        Some(lost) => format!(
+            "{shown} holds no key, and secrets of the database are sealed with key {lost}: put that one back from your backup, as that file; if there is none, \
+             restore a backup of the database that was made before the key was changed"
+        ),
     }
 }
 
