@@ -22,7 +22,7 @@ pub enum UnsealError {
 pub enum StartError {
     /// What is stored was sealed with a key that was not given: no secret could be opened, and no token checked.
     #[error(
-        "the secrets of this store are sealed with the master key {kept}, and the key given is {given}: start with the key {kept}; your backup of master.key has it"
+        "the secrets of this store are sealed with the master key {kept}, and the key given is {given}: start with the key {kept}, which is in your backup of master.key, or was given as TIDINGS_MASTER_KEY; beside a newer key, give it as TIDINGS_OLD_MASTER_KEY"
     )]
     WrongMasterKey {
         /// The key that is needed.

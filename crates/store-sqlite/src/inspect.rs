@@ -8,7 +8,7 @@ use crate::folder::OpenError;
 use crate::source::Source;
 use crate::{connection, migrations, readers, verify};
 
-/// The database of a data folder, opened to be verified.
+/// The database of a data folder, or a backup of one, opened to be verified.
 #[derive(Debug)]
 pub struct Inspection {
     source: Source,
@@ -20,7 +20,18 @@ impl Inspection {
     /// # Errors
     /// When there is none, when it cannot be read, and when its schema is not the newest of this binary: what is always true is said of that one.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let source = Source::open(folder)?;
+        Self::of(Source::open(folder)?)
+    }
+
+    /// Opens a backup that was made by [`backup`](crate::backup()).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn of_backup(file: &Path) -> Result<Self, OpenError> {
+        Self::of(Source::of_backup(file)?)
+    }
+
+    fn of(source: Source) -> Result<Self, OpenError> {
         if source.schema < migrations::KNOWN {
             return Err(OpenError::Older {
                 file: source.file.clone(),

@@ -61,6 +61,20 @@ impl Source {
         })
     }
 
+    /// A backup, which is a file alone that nobody changes.
+    pub(crate) fn of_backup(file: &Path) -> Result<Self, OpenError> {
+        let connection = connection::open_frozen(file).map_err(|error| OpenError::of(file, &error))?;
+        connection::check_head(&connection, file)?;
+        let schema = migrations::version(&connection, file)?;
+        Ok(Self {
+            connection,
+            schema,
+            file: file.to_owned(),
+            access: Access::Shared,
+            folder: PathBuf::new(),
+        })
+    }
+
     /// Whether what was read until now was read as of one moment after the other: not when a server came while the file was read without locks.
     pub(crate) fn holds(&self) -> Result<(), OpenError> {
         if self.access == Access::Frozen && (folder::is_in_use(&self.folder) || wal::has_log(&self.file)) {

@@ -324,4 +324,18 @@ async fn an_event_that_the_disk_altered_is_named_after_the_start_and_not_sent_an
     );
     assert_eq!(report["findings"][0]["event"], events[0].as_str(), "{report:#}");
     assert_eq!(receiver.received().len(), 3, "the altered one has not come again");
+
+    let kept = tempfile::tempdir().unwrap();
+    let backup = run(&["backup", "--to", kept.path().join("copy.db").to_str().unwrap()], server.data()).await;
+    assert!(
+        backup.status == Some(0) && backup.said.contains("WARNING: the backup is a faithful copy"),
+        "{}",
+        backup.said
+    );
+    assert!(
+        backup.said.contains(&events[0]) && backup.said.contains("1 findings"),
+        "{}",
+        backup.said
+    );
+    assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 1, "nothing is left beside it");
 }

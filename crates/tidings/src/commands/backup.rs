@@ -1,11 +1,12 @@
 //! `tidings backup`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tidings_signing::KeyId;
-use tidings_store_sqlite::{BackupReport, backup};
+use tidings_store_sqlite::{BackupReport, Inspection, OpenError, backup};
 
+use crate::commands::verify::{Report, verify};
 use crate::config::settings::DATA;
 use crate::config::{DataOnly, Flags};
 use crate::data_folder::{DATABASE_FILE, is_own_name};
@@ -17,6 +18,8 @@ use crate::output::{print, say};
 const STEP_PERCENT: u64 = 10;
 
 /// Copies the database of a data folder into one new file, as it is at this moment. The server may run.
+///
+/// The copy is looked through as `tidings verify` does; what is wrong in it, as in the store, is said. It is made all the same.
 ///
 /// The copy holds events, deliveries, webhooks and credentials. Secrets in it are sealed with the master key, which is not in it: keep a copy of the key as
 /// well, apart from the backups, because who has both has the secrets. `tidings restore` puts a backup back.
@@ -45,22 +48,42 @@ pub(crate) async fn run(args: Backup) -> Outcome {
             to.display()
         )));
     }
-    let (report, to) = tokio::task::spawn_blocking(move || {
+    let from = data.clone();
+    let (report, found, to) = tokio::task::spawn_blocking(move || {
         let mut said = 0;
-        let report = backup(&data, &to, |done, all| {
+        let report = backup(&from, &to, |done, all| {
             let percent = done * 100 / all.max(1);
             if percent >= said + STEP_PERCENT {
                 said = percent;
                 say(&format!("copied {percent} % of {all} pages"));
             }
-        });
-        report.map(|report| (report, to))
+        })?;
+        let found = look_through(&to)?;
+        Ok::<_, CommandError>((report, found, to))
     })
     .await
     .map_err(|error| CommandError::Other(error.into()))??;
     print(&to.display().to_string())?;
     say(&format!("{} bytes, schema {}. {}", report.bytes, report.schema, needs(&report)));
+    if let Some(found) = found.filter(|found| found.found > 0) {
+        say(&found.in_words());
+        say(&format!(
+            "WARNING: the backup is a faithful copy of a store in which something is wrong. Keep the backups before it, and run `tidings verify --data {}`.",
+            data.display()
+        ));
+    }
     Ok(())
+}
+
+/// Verifies the copy; `None` when its schema is an older one, of which it is not known what is always true.
+fn look_through(copy: &Path) -> Result<Option<Report>, CommandError> {
+    match Inspection::of_backup(copy) {
+        Err(OpenError::Older { .. }) => {
+            say("The copy was not verified: the next start brings its schema to the newest first.");
+            Ok(None)
+        }
+        opened => Ok(Some(verify(opened?, || None)?)),
+    }
 }
 
 /// What has to be kept beside a backup.

@@ -1,12 +1,12 @@
 //! `tidings verify`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tidings_model::Timestamp;
 use tidings_runtime::{Clock, Stopwatch, SystemClock};
 use tidings_store::{AsOf, Check, Finding, Place, Verified};
 use tidings_store_sqlite::Inspection;
@@ -43,10 +43,10 @@ pub(crate) struct Verify {
 
 /// What was looked at and found.
 #[derive(Debug, Default)]
-struct Report {
+pub(super) struct Report {
     served: bool,
     looked_at: BTreeMap<Check, u64>,
-    found: usize,
+    pub(super) found: usize,
     named: Vec<Finding>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Verify) -> Outcome {
     if !data.join(DATABASE_FILE).exists() {
         return Err(CommandError::NoDatabase { folder: data });
     }
-    let report = tokio::task::spawn_blocking(move || verify(&data))
+    let report = tokio::task::spawn_blocking(move || verify(Inspection::open(&data)?, || served_since(&data)))
         .await
         .map_err(|error| CommandError::Other(error.into()))??;
     print(&match format {
@@ -82,20 +82,20 @@ pub(crate) async fn run(args: Verify) -> Outcome {
     if report.found == 0 { Ok(()) } else { Err(CommandError::No) }
 }
 
-fn verify(data: &Path) -> Result<Report, CommandError> {
+/// Looks through all of it. `served_since` says since when a server has been working on it, if one is.
+pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Option<Timestamp>) -> Result<Report, CommandError> {
     let clock = SystemClock::new();
     let progress = Arc::new(Mutex::new(Progress {
         clock,
         said: Stopwatch::start(&clock),
         words: String::new(),
     }));
-    let mut inspection = Inspection::open(data)?;
     let teller = Arc::clone(&progress);
     inspection.on_progress(move || teller.lock().tell())?;
     let mut report = Report::default();
     let mut place = Some(Place::start());
     while let Some(here) = place {
-        let served_since = served_since(data);
+        let served_since = served_since();
         report.served = served_since.is_some();
         let as_of = AsOf {
             at: clock.now(),
@@ -122,7 +122,7 @@ impl Report {
         self.looked_at.get(&check).copied().unwrap_or_default()
     }
 
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let looked_at = format!(
             "{} events, {} pending deliveries, {} webhooks and {} idempotency keys were looked at.",
             self.counted(Check::Events),
@@ -176,7 +176,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use tidings_model::{EventId, Timestamp};
+    use tidings_model::EventId;
 
     use super::*;
 

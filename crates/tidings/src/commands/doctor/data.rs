@@ -61,7 +61,9 @@ pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
     match needed {
         [kept, ..] if !at_hand.ids().any(|id| id == *kept) => Finding::fail(
             CHECK,
-            format!("key {key} {place}, but the secrets of the database are sealed with key {kept}: put that one back from your backup"),
+            format!(
+                "key {key} {place}, but the secrets of the database are sealed with key {kept}: put that one back from your backup, or give it as TIDINGS_OLD_MASTER_KEY to go over to {key}"
+            ),
         ),
         [_, before @ ..] if let Some(missing) = before.iter().find(|needed| !at_hand.ids().any(|id| id == **needed)) => Finding::fail(
             CHECK,
