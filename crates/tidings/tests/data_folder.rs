@@ -143,6 +143,27 @@ async fn a_folder_of_somebody_else_is_refused_where_its_files_could_not_be_their
 }
 
 #[tokio::test]
+async fn a_stopped_server_is_looked_at_by_who_may_write_there_and_others_are_told_so() {
+    let server = used().await;
+    let data = server.data();
+    if !give(data, SERVICE) {
+        return; // only root can act as others
+    }
+    fs::set_permissions(data, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(data.join("tidings.db"), Permissions::from_mode(0o644)).unwrap();
+    let before = files(data);
+    let (status, said) = ended(command(&["verify"], data).uid(STRANGER).gid(STRANGER));
+    assert!(
+        status == Some(77) && said.contains("as the user that owns the folder"),
+        "{status:?} {said}"
+    );
+    assert_eq!(files(data), before);
+    let (status, said) = ended(command(&["verify"], data).uid(SERVICE).gid(SERVICE));
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(files(data), before);
+}
+
+#[tokio::test]
 async fn looking_at_a_stopped_server_leaves_its_folder_as_it_was() {
     let (server, kept) = (used().await, tempfile::tempdir().unwrap());
     let before = files(server.data());

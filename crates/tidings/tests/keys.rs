@@ -383,6 +383,9 @@ async fn a_backup_from_within_a_change_of_the_key_needs_both_keys_and_everybody_
     assert!(names_it(&said(&rotated)), "{}", said(&rotated));
 
     restored.restart().await;
+    let under_way = tidings(&["keys", "rotate", "--discard-old-key"], restored.data());
+    assert_eq!(under_way.status.code(), Some(75), "{}", said(&under_way));
+    assert!(said(&under_way).contains("is being changed already"), "{}", said(&under_way));
     let event = r#"{"eventKey":"frontegg.user.created","payload":{"user":{"id":"u"}}}"#;
     let id = restored.post("/v1/events", event).await.json["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/deliveries?eventId={id}");
@@ -472,6 +475,14 @@ async fn what_keeps_a_key_from_being_changed_is_told_apart_by_the_status_with_a_
     let another = tidings_given(&MasterKey::from_bytes([9; 32]), &rotate, &data);
     assert_eq!(another.status.code(), Some(78), "{}", said(&another));
     assert!(said(&another).contains(&key.id().to_string()), "{}", said(&another));
+    let config = data.join("tidings.toml");
+    fs::write(&config, format!("master_key = \"{}\"", *key.expose())).unwrap();
+    server.argue(&["--config", config.to_str().unwrap()]);
+    server.restart().await;
+    let served = tidings_given(&key, &rotate, &data);
+    assert_eq!(served.status.code(), Some(78), "{}", said(&served));
+    assert!(said(&served).contains("TIDINGS_OLD_MASTER_KEY"), "{}", said(&served));
+    server.terminate().await;
     put_key(&data, &key);
 
     // Half changed, and one of the two keys is away: what is needed is said, not that it is being changed.
