@@ -111,7 +111,7 @@ pub(crate) fn all(connection: &Connection) -> Outcome<Vec<MasterKeyUse>> {
 pub(crate) fn needed(connection: &Connection, schema: u32) -> Outcome<Vec<MasterKeyId>> {
     match schema {
         ..KEPT_SINCE => Ok(Vec::new()),
-        ..CHANGED_SINCE => {
+        KEPT_SINCE..CHANGED_SINCE => {
             let kept = connection.query_row(KEPT_MASTER_KEY, [], |row| row.get(0)).optional()?;
             Ok(kept.into_iter().collect())
         }
