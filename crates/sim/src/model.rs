@@ -7,6 +7,8 @@ use tidings_model::{EnvironmentId, EventKey, Settings};
 
 /// How long nodes may go on with what another has changed: they look every 30 seconds, and an attempt takes its time.
 pub(crate) const HEARD_MS: i64 = 50_000;
+/// The same where looking may fail many times on end.
+pub(crate) const HEARD_LATE_MS: i64 = 1_800_000;
 /// The secret with which every webhook is made.
 pub(crate) const FIRST_SECRET: &str = "correct-horse";
 
@@ -172,13 +174,14 @@ impl Place {
         self.deleted.is_none_or(|(_, end)| matches!(end, End::Refused(_)))
     }
 
-    /// Every way in which its settings may have been for somebody at some time between two, in the world's milliseconds.
-    pub(crate) fn settings(&self, from_ms: i64, until_ms: i64) -> Vec<&Settings> {
+    /// Every way in which its settings may have been for somebody at some time between two, in the world's milliseconds, where a change is heard of
+    /// within so many.
+    pub(crate) fn settings(&self, from_ms: i64, until_ms: i64, heard_ms: i64) -> Vec<&Settings> {
         let mut possible = vec![&self.first];
         for change in self.story.iter().filter(|change| change.asked_ms <= until_ms) {
             match change.end {
                 End::Refused(_) => {}
-                End::Done(_, done_ms) if done_ms + HEARD_MS < from_ms => possible = vec![&change.settings],
+                End::Done(_, done_ms) if done_ms + heard_ms < from_ms => possible = vec![&change.settings],
                 End::Done(..) | End::Unknown(_) | End::Open => possible.push(&change.settings),
             }
         }
@@ -220,8 +223,8 @@ pub(crate) struct Model {
     pub(crate) sent: Vec<Sent>,
     /// Deliveries that a resend was answered with, and their environment.
     pub(crate) resent: BTreeMap<String, EnvironmentId>,
-    /// Whether nodes may hear of a change later than [`HEARD_MS`]: their stores fail, or their clocks jump.
-    pub(crate) hears_late: bool,
+    /// Within how many milliseconds every node hears of a change.
+    pub(crate) heard_ms: i64,
     /// What cannot be right, found while it happened.
     pub(crate) broken: Vec<String>,
 }

@@ -18,7 +18,7 @@ use tokio::runtime::Builder;
 use crate::check;
 use crate::clock::NodeClock;
 use crate::dice::Dice;
-use crate::model::{Model, Place};
+use crate::model::{HEARD_LATE_MS, HEARD_MS, Model, Place};
 use crate::network::Network;
 use crate::node::Node;
 use crate::store::{FaultyStore, Grave, Mood};
@@ -114,6 +114,11 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
+    /// Within how many milliseconds every node hears of what another has changed: later where stores fail or clocks jump.
+    pub(crate) const fn heard_ms(self) -> i64 {
+        if self.store_faults || self.skew { HEARD_LATE_MS } else { HEARD_MS }
+    }
+
     fn of(dice: &Dice) -> Self {
         Self {
             nodes: 1 + usize::try_from(dice.below(3)).unwrap_or(0),
@@ -184,7 +189,7 @@ impl World {
             nodes.push(node);
         }
         let model = Model {
-            hears_late: weather.store_faults || weather.skew,
+            heard_ms: weather.heard_ms(),
             ..Model::default()
         };
         let mut world = Self {

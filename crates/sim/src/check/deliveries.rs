@@ -57,7 +57,9 @@ fn is_whole_schedule(attempts: &[Attempt], place: &Place, weather: Weather) -> b
     };
     let ended = (last.started_at + TIMEOUT_MAX).as_millis();
     let from = if weather.skew { i64::MIN } else { last.started_at.as_millis() };
-    let mut possible = place.settings(from, if weather.skew { i64::MAX } else { ended }).into_iter();
+    let mut possible = place
+        .settings(from, if weather.skew { i64::MAX } else { ended }, weather.heard_ms())
+        .into_iter();
     possible.any(|settings| attempts.len() >= settings.retry_schedule.attempts())
 }
 
@@ -73,7 +75,11 @@ fn retry(found: &mut Found, before: &Attempt, after: &Attempt, place: &Place, we
     found.unless(after.started_at >= due, || {
         format!("{what} was made at {}, and due at {due}", after.started_at)
     });
-    let possible = place.settings(before.started_at.as_millis(), (before.started_at + TIMEOUT_MAX).as_millis());
+    let possible = place.settings(
+        before.started_at.as_millis(),
+        (before.started_at + TIMEOUT_MAX).as_millis(),
+        weather.heard_ms(),
+    );
     let on_schedule = possible.iter().any(|settings| is_on_schedule(before, after.number, due, settings));
     found.unless(on_schedule, || {
         format!("{what} was due at {due}, which is on none of the schedules that there may have been: {possible:?}")

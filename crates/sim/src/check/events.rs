@@ -7,7 +7,7 @@ use tidings_model::{Catalog, Event, Trigger};
 use tidings_store::DeliveryDetail;
 
 use super::{Found, Scene};
-use crate::model::{End, HEARD_MS, Hook, Model, Place, Sent, Shape};
+use crate::model::{End, Hook, Model, Place, Sent, Shape};
 
 /// The furthest that two clocks are apart.
 const SKEW_MAX: Duration = Duration::from_secs(2 * 3_600);
@@ -81,7 +81,7 @@ fn matched(found: &mut Found, id: &str, sent: &Sent, (asked, answered): (u64, u6
 pub(super) fn retention(found: &mut Found, scene: &Scene<'_>, live: &[Event]) {
     let skew = if scene.weather.skew { SKEW_MAX } else { Duration::ZERO };
     let kept = |place: &Place, from: i64, until: i64| {
-        let possible = place.settings(from, until);
+        let possible = place.settings(from, until, scene.weather.heard_ms());
         let kept = possible.iter().map(|settings| settings.retention());
         (kept.clone().min().unwrap_or_default(), kept.max().unwrap_or_default())
     };
@@ -99,7 +99,7 @@ pub(super) fn retention(found: &mut Found, scene: &Scene<'_>, live: &[Event]) {
         let Some(place) = scene.model.place(event.environment) else {
             continue;
         };
-        let (_, longest) = kept(place, scene.now.as_millis() - HEARD_MS, scene.now.as_millis());
+        let (_, longest) = kept(place, scene.now.as_millis() - scene.weather.heard_ms(), scene.now.as_millis());
         let age = scene.now.since(event.id.timestamp());
         found.unless(age <= longest + PRUNED_WITHIN + skew, || {
             format!("{} is still there after {age:?}, and was to be kept for {longest:?}", event.id)

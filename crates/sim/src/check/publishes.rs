@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings_model::limits::IDEMPOTENCY_HOURS;
 use tidings_model::{EnvironmentId, EventId, Timestamp};
 
-use crate::model::{HEARD_MS, Model, Sent};
+use crate::model::{Model, Sent};
 use crate::node::Answer;
 
 /// The answer of a publish, as soon as it comes: idempotency keys give the same event for the same bytes and a conflict for others.
@@ -55,5 +55,5 @@ pub(crate) fn answer_of_a_publish(model: &mut Model, number: usize, answer: &Ans
 /// Whether an environment was made so lately that only the node that made it need know of it.
 fn is_new(model: &Model, environment: EnvironmentId, now: Timestamp) -> bool {
     let place = model.place(environment);
-    place.is_some_and(|place| model.hears_late || now.as_millis() < place.made_ms + HEARD_MS)
+    place.is_some_and(|place| now.as_millis() < place.made_ms + model.heard_ms)
 }
