@@ -95,6 +95,10 @@ impl App {
             ResendError::WebhookDisabled => {
                 Problem::new(Code::Conflict, "the webhook of this delivery is disabled; enable it, then resend")
             }
+            ResendError::BodyAltered => Problem::new(
+                Code::Conflict,
+                "the disk altered the body of this event, so there is nothing to send; look it up in a backup, or publish it again",
+            ),
         })?;
         self.engine.due(caller.environment, delivery.webhook, now);
         Ok(delivery)

@@ -44,6 +44,9 @@ pub struct Delivery {
     /// The body that is sent, when one delivery is read.
     #[serde(default)]
     pub request_body: Option<Box<RawValue>>,
+    /// The disk altered that body, which is not shown any more.
+    #[serde(default)]
+    pub body_altered: bool,
     /// Every attempt, when one delivery is read.
     #[serde(default)]
     pub attempt_log: Vec<Attempt>,

@@ -96,8 +96,12 @@ pub struct Event {
     pub application_id: Option<String>,
     /// When it was accepted (RFC 3339).
     pub accepted_at: String,
-    /// The body that webhooks get.
-    pub body: Box<RawValue>,
+    /// The body that webhooks get; `None` when the disk altered it.
+    #[serde(default)]
+    pub body: Option<Box<RawValue>>,
+    /// The disk altered the body.
+    #[serde(default)]
+    pub body_altered: bool,
     /// Its deliveries, when one event is read.
     #[serde(default)]
     pub deliveries: Vec<Delivery>,

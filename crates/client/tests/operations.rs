@@ -302,7 +302,10 @@ async fn events_deliveries_and_event_types_are_asked_for_as_the_api_says() {
     assert!(matches!(&answer.results[1], BatchResult::Refused(event) if event.status == 422));
     let single = r#"{"id":"evt_1","eventKey":"a.b","acceptedAt":"t","body":{"n": 1.0},"deliveries":[]}"#;
     let (answer, line) = asks!(stub, single, client.event("evt_1"));
-    assert_eq!((answer.body.get(), line.as_str()), (r#"{"n": 1.0}"#, "GET /v1/events/evt_1"));
+    assert_eq!(
+        (answer.body.as_ref().map(|body| body.get()), line.as_str()),
+        (Some(r#"{"n": 1.0}"#), "GET /v1/events/evt_1")
+    );
     let filter = EventFilter {
         from: Some("2026-01-31T12:00:00+02:00".to_owned()),
         ..EventFilter::default()

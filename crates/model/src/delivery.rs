@@ -29,6 +29,8 @@ pub enum CancelReason {
     WebhookDisabled,
     /// The webhook was deleted.
     WebhookDeleted,
+    /// The disk altered the body of the event, so that there is nothing left to send.
+    BodyAltered,
 }
 
 impl fmt::Display for CancelReason {
@@ -37,6 +39,7 @@ impl fmt::Display for CancelReason {
             Self::Gone => "the receiver answered 410 Gone",
             Self::WebhookDisabled => "the webhook is disabled",
             Self::WebhookDeleted => "the webhook was deleted",
+            Self::BodyAltered => "the disk altered the body of the event",
         })
     }
 }

@@ -27,7 +27,7 @@ pub use catalog::{Catalog, EventType, Origin};
 pub use delivery::{CancelReason, Delivery, DeliveryState, DeliveryStatus, Trigger};
 pub use endpoint::{EndpointUrl, HostError, UrlError};
 pub use environment::{Credential, Environment, Scopes, Settings};
-pub use event::Event;
+pub use event::{BODY_ALTERED, Event, EventBody};
 pub use event_key::{EventKey, EventKeyError};
 pub use id::{CredentialId, DeliveryId, EnvironmentId, EventId, IdError, WebhookId};
 pub use subscription::{EventPattern, Subscription};

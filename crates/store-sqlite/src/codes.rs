@@ -39,13 +39,14 @@ impl Code for Trigger {
 }
 
 impl Code for CancelReason {
-    const ALL: &'static [Self] = &[Self::Gone, Self::WebhookDisabled, Self::WebhookDeleted];
+    const ALL: &'static [Self] = &[Self::Gone, Self::WebhookDisabled, Self::WebhookDeleted, Self::BodyAltered];
 
     fn code(self) -> i64 {
         match self {
             Self::Gone => 0,
             Self::WebhookDisabled => 1,
             Self::WebhookDeleted => 2,
+            Self::BodyAltered => 3,
         }
     }
 }

@@ -8,10 +8,9 @@ use tidings_model::{EnvironmentId, Event, EventId, EventKey, TenantId, Timestamp
 use tidings_store::{EventFilter, Page};
 
 use crate::blocks::{self, Scope};
-use crate::body::{self, Body};
-use crate::environments;
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
+use crate::{body, environments};
 
 /// One event.
 pub(crate) fn one(connection: &Connection, environment: EnvironmentId, id: EventId) -> Outcome<Option<Event>> {
@@ -114,17 +113,13 @@ pub(crate) fn ids_between(from: Option<Timestamp>, until: Option<Timestamp>) -> 
 
 fn event(row: &Row<'_>, environment: EnvironmentId) -> Outcome<Event> {
     let record = Record::new(row, "events", &["id"]);
-    let id = record.convert("id", EventId::from_raw)?;
-    let Body::Whole(body) = body::read(&record)? else {
-        return Err(Fault::Damaged(format!("the body of event {id} is not what was accepted")));
-    };
     Ok(Event {
-        id,
+        id: record.convert("id", EventId::from_raw)?,
         environment,
         key: record.parse("key")?,
         tenant: record.optional_parse("tenant")?,
         user: record.get("user")?,
         application: record.get("application")?,
-        body,
+        body: body::read(&record)?,
     })
 }

@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use rusqlite::{Connection, params};
-use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventId, Timestamp, Trigger, WebhookId};
+use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventBody, EventId, Timestamp, Trigger, WebhookId};
 use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, ResendError};
 
-use crate::body::{self, Body};
 use crate::codes::{CANCELLED, Code};
 use crate::fault::{Outcome, exactly_one};
 use crate::fresh::{FreshView, Held};
 use crate::record::{Record, sql_count};
 use crate::rows::{NewRow, RowState};
 use crate::writer::WriteTx;
-use crate::{assemble, environments, rows};
+use crate::{assemble, body, environments, rows};
 
 /// Gives a row to what has been in hand for long.
 pub(crate) fn keep_up(tx: &mut WriteTx<'_>) -> Outcome<()> {
@@ -42,8 +40,7 @@ fn give_row(tx: &mut WriteTx<'_>, id: DeliveryId, held: &Held) -> Outcome<()> {
 /// Leases what a webhook has due, oldest due first.
 pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
     take_back_ended(tx, at)?;
-    let mut altered = Vec::new();
-    let mut deliveries = due(tx.connection, webhook, at, want, grant, &mut altered)?;
+    let (deliveries, altered) = due(tx.connection, webhook, at, want, grant)?;
     for delivery in &deliveries {
         let rows = tx
             .connection
@@ -59,10 +56,10 @@ pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp,
             ])?;
         exactly_one(rows, "deliveries", delivery.id)?;
     }
-    // In nobody's hands, and out of the way of the others until the lease ends: what was accepted is sent, or nothing is.
-    deliveries.retain(|delivery| !altered.contains(&delivery.id));
+    // What was accepted is sent, or nothing is.
     for delivery in altered {
-        tracing::error!(%delivery, "the event's body is not what was accepted: it is not sent; the file is damaged, restore a backup");
+        cancel(tx.connection, delivery, CancelReason::BodyAltered, at)?;
+        tracing::error!(%delivery, "cancelled: the disk altered the body of the event; the file is damaged, restore a backup");
     }
     let in_hand = tx.memory.fresh.of(webhook).iter().map(|(_, held)| held.free_at()).min();
     Ok(DueBatch {
@@ -71,17 +68,16 @@ pub(crate) fn lease_due(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp,
     })
 }
 
-/// What is due and in nobody's hands, or in hands that lost it, with what a sender needs.
-/// Those whose body is not what was written are named in `altered`, too.
+/// What is due and in nobody's hands, or in hands that lost it, with what a sender needs; and those whose body was altered.
 fn due(
     connection: &Connection,
     webhook: WebhookId,
     at: Timestamp,
     want: usize,
     grant: LeaseGrant,
-    altered: &mut Vec<DeliveryId>,
-) -> Outcome<Vec<LeasedDelivery>> {
-    connection
+) -> Outcome<(Vec<LeasedDelivery>, Vec<DeliveryId>)> {
+    let mut altered = Vec::new();
+    let whole = connection
         .prepare_cached(
             "-- lease::due: what waits, and whose lease has ended
              WITH free (event, ordinal, due_at) AS (
@@ -102,14 +98,11 @@ fn due(
         .query_and_then(params![webhook.raw(), at.as_millis(), sql_count(want)], |row| {
             let record = Record::new(row, "deliveries", &["event", "ordinal"]);
             let id = delivery_id(&record)?;
-            let body = match body::read(&record)? {
-                Body::Whole(body) => body,
-                Body::Altered => {
-                    altered.push(id);
-                    Bytes::new()
-                }
+            let EventBody::Whole(body) = body::read(&record)? else {
+                altered.push(id);
+                return Ok(None);
             };
-            Ok(LeasedDelivery {
+            Ok(Some(LeasedDelivery {
                 id,
                 environment: environments::uuid(&record, "environment")?,
                 webhook,
@@ -118,9 +111,11 @@ fn due(
                 due_at: record.time("due_at")?,
                 body,
                 lease: grant,
-            })
+            }))
         })?
-        .collect()
+        .filter_map(Result::transpose)
+        .collect::<Outcome<_>>()?;
+    Ok((whole, altered))
 }
 
 /// When a webhook next has something to lease.
@@ -229,17 +224,21 @@ pub(crate) fn cancel_pending(tx: &mut WriteTx<'_>, webhook: WebhookId, why: Canc
         })?
         .collect::<Outcome<Vec<_>>>()?;
     for id in &free {
-        let rows = tx
-            .connection
-            .prepare_cached(
-                "-- lease::cancel_pending: one of them
-                 UPDATE deliveries SET state = ?3, ended_at = ?4, why = ?5, due_at = NULL, lease_token = NULL, lease_until = NULL
-                 WHERE event = ?1 AND ordinal = ?2 AND state = 0",
-            )?
-            .execute(params![id.event.raw(), id.ordinal, CANCELLED, at.as_millis(), why.code()])?;
-        exactly_one(rows, "deliveries", id)?;
+        cancel(tx.connection, *id, why, at)?;
     }
     Ok(free.len())
+}
+
+/// Cancels a delivery that is pending.
+fn cancel(connection: &Connection, id: DeliveryId, why: CancelReason, at: Timestamp) -> Outcome<()> {
+    let rows = connection
+        .prepare_cached(
+            "-- lease::cancel: one that waits
+             UPDATE deliveries SET state = ?3, ended_at = ?4, why = ?5, due_at = NULL, lease_token = NULL, lease_until = NULL
+             WHERE event = ?1 AND ordinal = ?2 AND state = 0",
+        )?
+        .execute(params![id.event.raw(), id.ordinal, CANCELLED, at.as_millis(), why.code()])?;
+    exactly_one(rows, "deliveries", id)
 }
 
 /// Makes a new delivery of the same event to the same webhook.
@@ -261,6 +260,9 @@ pub(crate) fn resend(
     };
     if let Err(refused) = takes_resends(tx.connection, webhook)? {
         return Ok(Err(refused));
+    }
+    if body::of(tx.connection, id.event.raw())? == Some(EventBody::Altered) {
+        return Ok(Err(ResendError::BodyAltered));
     }
     let new = Delivery {
         id: DeliveryId {

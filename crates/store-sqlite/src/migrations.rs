@@ -56,6 +56,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "checksums",
         sql: include_str!("../migrations/0008_checksums.sql"),
     },
+    Migration {
+        name: "altered",
+        sql: include_str!("../migrations/0009_altered.sql"),
+    },
 ];
 
 /// The newest schema of this binary.
@@ -215,6 +219,9 @@ mod tests {
         let event = events::one(&connection, environment, EventId::from_raw(1).unwrap())
             .unwrap()
             .unwrap();
-        assert_eq!((event.tenant.unwrap().as_str(), &event.body[..]), ("acme", &b"{}"[..]));
+        assert_eq!(
+            (event.tenant.unwrap().as_str(), &event.body.whole().unwrap()[..]),
+            ("acme", &b"{}"[..])
+        );
     }
 }

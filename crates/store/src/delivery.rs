@@ -183,4 +183,7 @@ pub enum ResendError {
     /// Its webhook is disabled.
     #[error("the webhook of the delivery is disabled")]
     WebhookDisabled,
+    /// The body of its event was altered.
+    #[error("the disk altered the body of the event")]
+    BodyAltered,
 }

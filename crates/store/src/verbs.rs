@@ -174,7 +174,7 @@ pub trait Store: Send + Sync {
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError>;
     /// Leases at most `want` deliveries of one webhook that are due `at` and not leased (or whose lease has expired: `until` is `at` or
     /// earlier), oldest due first, the smaller id first among equals. The webhook's own state is not looked at: [`Store::due_webhooks`]
-    /// tells it.
+    /// tells it. One whose event's body was altered counts among them, but is cancelled `at` instead of leased.
     async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError>;
     /// Every webhook that has pending deliveries, leased ones included, in any order.
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError>;
@@ -191,7 +191,8 @@ pub trait Store: Send + Sync {
     /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of
     /// [`Store::lease_due`], and says how many. What is leased stays, for whoever holds it to settle.
     async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
-    /// Makes a new delivery of the same event to the same webhook, made and due `at`, with the next ordinal of the event.
+    /// Makes a new delivery of the same event to the same webhook, made and due `at`, with the next ordinal of the event. Refused when the webhook takes
+    /// nothing, then when the body was altered.
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError>;
 
     // The log.

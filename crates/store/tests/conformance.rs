@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tidings_model::EventId;
+use tidings_store::conformance::altered;
 use tidings_store::{MemStore, Store};
 
 async fn fresh() -> (Arc<dyn Store>, ()) {
@@ -15,6 +17,31 @@ tidings_store::conformance_suite!(fresh);
 #[tokio::test]
 async fn the_model_agrees_with_itself() {
     tidings_store::conformance::agrees_with_model(fresh, 64).await;
+}
+
+/// A model whose bodies can be altered, and how.
+fn alterable() -> (Arc<dyn Store>, impl AsyncFnOnce(EventId)) {
+    let store = Arc::new(MemStore::new());
+    let altered = Arc::clone(&store);
+    (store, async move |event| altered.alter_body(event))
+}
+
+#[tokio::test]
+async fn an_altered_event_is_shown_as_such_among_the_others() {
+    let (store, alter) = alterable();
+    altered::an_altered_event_is_shown_as_such_among_the_others(&store, alter).await;
+}
+
+#[tokio::test]
+async fn deliveries_of_an_altered_event_end_when_they_are_due() {
+    let (store, alter) = alterable();
+    altered::deliveries_of_an_altered_event_end_when_they_are_due(&store, alter).await;
+}
+
+#[tokio::test]
+async fn an_altered_event_is_not_sent_again() {
+    let (store, alter) = alterable();
+    altered::an_altered_event_is_not_sent_again(&store, alter).await;
 }
 
 #[test]

@@ -338,4 +338,101 @@ async fn an_event_that_the_disk_altered_is_named_after_the_start_and_not_sent_an
         backup.said
     );
     assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 1, "nothing is left beside it");
+    is_shown_as_altered(&server, &events[0]).await;
+}
+
+/// Whoever asks for the event is told, in lists beside the others and alone, and its only delivery has ended.
+async fn is_shown_as_altered(server: &TestServer, event: &str) {
+    let ended = |list: &Value| {
+        list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|delivery| delivery["finishedAt"].is_string())
+    };
+    let deliveries = server.until("/v1/deliveries", ended).await;
+    let delivery = deliveries["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|delivery| delivery["eventId"] == event);
+    let delivery = delivery.unwrap();
+    assert_eq!(
+        (&delivery["status"], &delivery["cancelReason"]),
+        (&"cancelled".into(), &"bodyAltered".into())
+    );
+
+    let listed = server.get("/v1/events").await.json;
+    let altered: Vec<_> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["bodyAltered"].as_bool())
+        .collect();
+    assert_eq!(altered, [Some(false), Some(true)], "{listed:#}");
+    let path = format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap());
+    for (path, body) in [(format!("/v1/events/{event}"), "body"), (path.clone(), "requestBody")] {
+        let shown = server.get(&path).await;
+        assert_eq!(
+            (shown.status, &shown.json["bodyAltered"], &shown.json[body]),
+            (200, &true.into(), &Value::Null),
+            "{path}"
+        );
+    }
+    let again = server.post(&format!("{path}/resend"), "").await;
+    assert_eq!(again.status, 409, "{}", again.json);
+    assert!(again.json["detail"].as_str().unwrap().contains("altered"), "{}", again.json);
+
+    let log = server.get("/frontegg/webhook/logs").await;
+    let row = log.json["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["id"] == delivery["id"])
+        .unwrap();
+    let body: Value = serde_json::from_str(row["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["bodyAltered"], true, "{log:?}");
+
+    let environment = server.environment().await;
+    let cookie = sign_in(server).await;
+    for page in [
+        "events".to_owned(),
+        "deliveries".to_owned(),
+        format!("events/{event}"),
+        path["/v1/".len()..].to_owned(),
+    ] {
+        let shown = server
+            .send(
+                Method::GET,
+                &format!("/environments/{environment}/{page}"),
+                &[("cookie", &cookie)],
+                "",
+            )
+            .await
+            .unwrap();
+        assert_eq!(shown.status, 200, "{page}: {}", shown.text);
+        assert_eq!(
+            shown.text.contains("The disk altered this body"),
+            page.contains('/'),
+            "{page}: {}",
+            shown.text
+        );
+    }
+    for command in [["events", "show", event], ["deliveries", "show", delivery["id"].as_str().unwrap()]] {
+        let told = run(&command, server.data()).await;
+        assert!(told.printed.contains("The disk altered this body"), "{}{}", told.printed, told.said);
+    }
+}
+
+/// Sets up the first owner with the link that the server showed. The cookie of their browser.
+async fn sign_in(server: &TestServer) -> String {
+    let said = server.log();
+    let token = said.iter().find_map(|line| line.split("/setup?token=").nth(1)).unwrap();
+    let body = format!(
+        "token={}&email=owner@example.com&password=correct+horse+battery+staple",
+        token.trim()
+    );
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = server.send(Method::POST, "/setup", &form, &body).await.unwrap();
+    answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
 }

@@ -226,7 +226,7 @@ enum Seen {
 }
 
 async fn look(site: &Site, accepted: &HashMap<EventId, u64>) -> anyhow::Result<Seen> {
-    let (mut gone, mut altered) = (accepted.len(), 0);
+    let (mut gone, mut altered, mut unreadable) = (accepted.len(), 0, false);
     let mut cursor = String::new();
     loop {
         let page = site.server.get(&format!("/v1/events?limit=200{cursor}")).await;
@@ -243,6 +243,10 @@ async fn look(site: &Site, accepted: &HashMap<EventId, u64>) -> anyhow::Result<S
                 continue;
             };
             gone -= 1;
+            if event["bodyAltered"] == true {
+                unreadable = true;
+                continue;
+            }
             let sent: serde_json::Value = serde_json::from_str(&payload(*number))?;
             let same = ["number", "filling"].iter().all(|name| event["body"][name] == sent[name]);
             altered += usize::from(!same);
@@ -251,6 +255,7 @@ async fn look(site: &Site, accepted: &HashMap<EventId, u64>) -> anyhow::Result<S
             Some(next) => cursor = format!("&cursor={next}"),
             None if gone > 0 => return Ok(Seen::Gone(gone)),
             None if altered > 0 => return Ok(Seen::Altered(altered)),
+            None if unreadable => return Ok(Seen::Unreadable),
             None => return Ok(Seen::Whole),
         }
     }

@@ -38,7 +38,7 @@ impl Tally {
             return resent;
         }
         format!(
-            "{resent}; {} left out: the webhook is disabled or deleted, or the delivery is still on its way",
+            "{resent}; {} left out: the webhook is disabled or deleted, the delivery is still on its way, or the disk altered its event",
             self.skipped
         )
     }
@@ -54,7 +54,7 @@ fn deliveries(count: u64) -> String {
 
 impl App {
     /// Begins to resend, one after the other and newest first, the deliveries that a filter admits, at most [`RESEND_MAX`]. Those that are still on
-    /// their way are left out, and those whose webhook is disabled or deleted.
+    /// their way are left out, and those whose webhook is disabled or deleted or whose event was altered.
     ///
     /// # Errors
     /// [`Code::Conflict`] while such a job runs in the caller's environment; [`Code::NotFound`] when the filter admits nothing.

@@ -53,8 +53,8 @@ struct OnePage {
     live: bool,
     row: Row,
     event: Event,
-    /// The body that every attempt sends.
-    body: Markup,
+    /// The body that every attempt sends, unless it was altered.
+    body: Option<Markup>,
     /// Newest first.
     attempts: Vec<AttemptView>,
     url: Option<String>,
@@ -110,6 +110,7 @@ impl OnePage {
                 .html(match why {
                     CancelReason::Gone | CancelReason::WebhookDisabled => ". Enable the webhook, then resend it.",
                     CancelReason::WebhookDeleted => ". Nothing can be sent to it any more.",
+                    CancelReason::BodyAltered => ". Look the event up in a backup, or publish it again.",
                 }),
         }
     }
@@ -140,7 +141,7 @@ async fn one(
     let page = OnePage {
         shell: shell.crumb("Deliveries", list).crumb(id, own),
         live: asked.live == "1",
-        body: json::highlighted(&event.body),
+        body: event.body.whole().map(|body| json::highlighted(body)),
         attempts: attempts.into_iter().rev().map(view).collect(),
         url: webhook.map(|found| found.webhook.url),
         schedule,

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Row, params};
-use tidings_model::{DeliveryId, DeliveryState, EventId};
+use tidings_model::{DeliveryId, DeliveryState, EventBody, EventId};
 use tidings_store::{Finding, MadeAttempt, Missing, Thing, ToldDelivery, judge};
 
 use super::{Look, REMNANTS_NAMED, event_id, numbers, webhook_id};
 use crate::assemble::{self, EventHead};
-use crate::body::Body;
 use crate::fault::Outcome;
 use crate::record::{Record, sql_count};
 use crate::{attempts, blocks, body, rows};
@@ -48,27 +47,16 @@ pub(super) fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<String>> 
     Ok(next.map(|last| last.to_string()))
 }
 
-fn body_of(look: &Look<'_>, event: i64) -> Outcome<Option<Body>> {
-    look.connection
-        .prepare_cached(
-            "-- verify::body_of: its bytes, and what they were
-             SELECT event, body, checksum FROM bodies WHERE event = ?1",
-        )?
-        .query_and_then([event], |row| body::read(&Record::new(row, "bodies", &["event"])))?
-        .next()
-        .transpose()
-}
-
 /// Looks at one event, and says how many deliveries it has.
 fn one(look: &mut Look<'_>, event: i64, settled_before: i64) -> Outcome<usize> {
     let Some(head) = assemble::head(look.connection, event)? else {
         return Ok(0);
     };
-    let body = body_of(look, event);
+    let body = body::of(look.connection, event);
     match look.readable(body)? {
         Some(None) => look.found(Finding::NoBody { event: head.id }),
-        Some(Some(Body::Altered)) => look.found(Finding::AlteredBody { event: head.id }),
-        Some(Some(Body::Whole(_))) | None => {}
+        Some(Some(EventBody::Altered)) => look.found(Finding::AlteredBody { event: head.id }),
+        Some(Some(EventBody::Whole(_))) | None => {}
     }
     let environment = "-- verify::one: its environment\n SELECT 1 FROM environments WHERE id = ?1";
     if !exists(look, environment, head.environment)? {

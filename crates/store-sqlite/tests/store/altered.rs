@@ -1,39 +1,42 @@
-//! A body whose bytes are not those that were accepted goes nowhere, and keeps nobody waiting.
+//! A body whose bytes are not those that were accepted goes nowhere, hides nothing, and keeps nobody waiting.
 
-use tidings_store::{EventFilter, LeaseGrant, LeaseToken, Page, Start, Store, StoreError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::world::{World, at, database, open};
+use tidings_model::EventId;
+use tidings_store::Store;
+use tidings_store::conformance::altered;
+
+use crate::world::{database, open};
+
+/// Another byte in the body of an event.
+fn alter(database: PathBuf) -> impl AsyncFnOnce(EventId) {
+    async move |event: EventId| {
+        let altered = rusqlite::Connection::open(database).unwrap().execute(
+            "UPDATE bodies SET body = CAST(replace(body, '{', '[') AS BLOB) WHERE event = ?1",
+            [event.raw()],
+        );
+        assert_eq!(altered, Ok(1));
+    }
+}
 
 #[tokio::test]
-async fn an_event_whose_body_was_altered_is_neither_sent_nor_shown_and_the_others_are() {
-    let (world, store) = World::new().await;
-    let altered = world.append(&store, world.event(1, Start::Due)).await;
-    let whole = world.append(&store, world.event(2, Start::Due)).await;
-    store.close().await;
-    rusqlite::Connection::open(database(world.path()))
-        .unwrap()
-        .execute(
-            "UPDATE bodies SET body = CAST(replace(body, '1', '3') AS BLOB) WHERE event = ?1",
-            [altered.raw()],
-        )
-        .unwrap();
-    let store = open(world.path());
+async fn an_altered_event_is_shown_as_such_among_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(folder.path()));
+    altered::an_altered_event_is_shown_as_such_among_the_others(&store, alter(database(folder.path()))).await;
+}
 
-    let grant = LeaseGrant {
-        token: LeaseToken(7),
-        until: at(200),
-    };
-    let leased = store.lease_due(world.webhook, at(10), 10, grant).await.unwrap();
-    let events: Vec<_> = leased.deliveries.iter().map(|leased| leased.id.event).collect();
-    assert_eq!(events, [whole]);
-    assert_eq!(leased.next_due, Some(at(200)), "it is looked at again when the lease has ended");
+#[tokio::test]
+async fn deliveries_of_an_altered_event_end_when_they_are_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(folder.path()));
+    altered::deliveries_of_an_altered_event_end_when_they_are_due(&store, alter(database(folder.path()))).await;
+}
 
-    assert!(store.event(world.environment, whole).await.unwrap().is_some());
-    let shown = store.event(world.environment, altered).await;
-    assert!(
-        matches!(&shown, Err(StoreError::Damaged(what)) if what.contains(&altered.to_string())),
-        "{shown:?}"
-    );
-    let listed = store.events(&EventFilter::of(world.environment), Page::first(10)).await;
-    assert!(matches!(listed, Err(StoreError::Damaged(_))), "{listed:?}");
+#[tokio::test]
+async fn an_altered_event_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(folder.path()));
+    altered::an_altered_event_is_not_sent_again(&store, alter(database(folder.path()))).await;
 }

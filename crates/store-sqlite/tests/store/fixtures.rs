@@ -89,7 +89,7 @@ async fn has_everything(store: &SqliteStore, held: &Held) {
     let environment = EnvironmentId::from_uuid(Uuid::from_bytes(ENVIRONMENT));
     for (event, body) in &held.events {
         let found = store.event(environment, EventId::from_raw(*event).unwrap()).await.unwrap().unwrap();
-        assert_eq!(&found.body[..], body);
+        assert_eq!(&found.body.whole().unwrap()[..], body);
     }
     for (event, ordinal, webhook, attempts) in &held.deliveries {
         let id = DeliveryId {

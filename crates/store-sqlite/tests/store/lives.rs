@@ -90,6 +90,7 @@ fn added_in(version: u32) -> String {
         6 => with_a_block(),
         7 => with_keys(),
         8 => format!("UPDATE bodies SET checksum = {} WHERE event = {}", crc32fast::hash(b"{}"), event(4)),
+        9 => given_up(),
         newer => panic!("say here what a store of schema {newer} writes that an older one does not"),
     }
 }
@@ -242,6 +243,15 @@ fn with_keys() -> String {
     format!(
         "INSERT INTO former_master_keys (id, since, retired) VALUES (x'01020304', {then}, 1);
          INSERT INTO server_keys (purpose, sealed, made_at) VALUES (0, x'{sealed}', {then});"
+    )
+}
+
+/// A resend that was given up, for a reason that an older schema does not have.
+fn given_up() -> String {
+    let (fourth, then, one) = (event(4), at(11).as_millis(), webhook(1));
+    format!(
+        "INSERT INTO deliveries (event, ordinal, webhook, trigger, state, attempts, ended_at, why, created_at, environment, apart)
+             VALUES ({fourth}, 1, {one}, 1, 3, 0, {then}, 3, {then}, 1, 1);"
     )
 }
 

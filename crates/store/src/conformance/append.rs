@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidings_model::{CancelReason, Delivery, DeliveryState, Event, EventId, Trigger};
+use tidings_model::{CancelReason, Delivery, DeliveryState, Event, EventBody, EventId, Trigger};
 
 use super::world::{Done, LEASE, World, at, at_ms, environment_id, key, nth, tenant};
 use crate::{AppendRefusal, Appended, EventFilter, NewEvent, Page, Start, Store};
@@ -74,7 +74,7 @@ pub async fn an_event_comes_back_whole(store: &Arc<dyn Store>) {
         tenant: new.tenant,
         user: new.user,
         application: new.application,
-        body: new.body,
+        body: EventBody::Whole(new.body),
     };
     for new in [bare, full] {
         let id = world.append(new.clone()).await.event;

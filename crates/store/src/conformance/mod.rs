@@ -19,6 +19,7 @@
 
 pub mod activity;
 mod agreement;
+pub mod altered;
 pub mod append;
 pub mod audit;
 pub mod cancel;

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    Timestamp, Webhook, WebhookId,
+    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventBody, EventId,
+    EventKey, Timestamp, Webhook, WebhookId,
 };
 
 use crate::{
@@ -41,6 +41,13 @@ impl MemStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Does to the body of an event what a disk may do.
+    pub fn alter_body(&self, event: EventId) {
+        if let Some(row) = self.state().events.get_mut(&event) {
+            row.event.body = EventBody::Altered;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

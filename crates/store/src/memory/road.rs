@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidings_model::{
-    Attempt, CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, Event, Timestamp, Trigger, Verdict, WebhookId, WebhookState,
+    Attempt, CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, Event, EventBody, Timestamp, Trigger, Verdict, WebhookId,
+    WebhookState,
 };
 
 use super::State;
@@ -164,16 +165,21 @@ impl State {
             tenant: new.tenant,
             user: new.user,
             application: new.application,
-            body: new.body,
+            body: EventBody::Whole(new.body),
         };
         self.events.insert(id, EventRow { event, deliveries });
         Ok(appended)
     }
 
-    /// Puts a delivery into the hands of whoever gets that lease.
-    fn lease(&mut self, id: DeliveryId, due_at: Timestamp, lease: LeaseGrant) -> Option<LeasedDelivery> {
+    /// Puts a delivery into the hands of whoever gets that lease. One whose body was altered is cancelled instead.
+    fn lease(&mut self, id: DeliveryId, due_at: Timestamp, lease: LeaseGrant, at: Timestamp) -> Option<LeasedDelivery> {
         let row = self.events.get_mut(&id.event)?;
         let delivery = row.deliveries.get_mut(id.ordinal as usize)?;
+        let EventBody::Whole(body) = &row.event.body else {
+            let why = CancelReason::BodyAltered;
+            delivery.end(DeliveryState::Cancelled { at, why });
+            return None;
+        };
         delivery.lease = Some(lease);
         Some(LeasedDelivery {
             id,
@@ -182,7 +188,7 @@ impl State {
             trigger: delivery.trigger,
             attempts: delivery.attempts_made(),
             due_at,
-            body: row.event.body.clone(),
+            body: body.clone(),
             lease,
         })
     }
@@ -194,7 +200,10 @@ impl State {
             .filter(|(due_at, _)| *due_at <= at)
             .take(want)
             .collect();
-        let deliveries = due.into_iter().filter_map(|(due_at, id)| self.lease(id, due_at, lease)).collect();
+        let deliveries = due
+            .into_iter()
+            .filter_map(|(due_at, id)| self.lease(id, due_at, lease, at))
+            .collect();
         let own = self.all_deliveries().filter(|(_, _, delivery)| delivery.webhook == webhook);
         DueBatch {
             deliveries,
@@ -281,6 +290,9 @@ impl State {
             Some(_) => return Err(ResendError::WebhookDisabled),
         }
         let row = self.events.get_mut(&id.event).ok_or(ResendError::NotFound)?;
+        if row.event.body == EventBody::Altered {
+            return Err(ResendError::BodyAltered);
+        }
         let new = DeliveryId {
             event: id.event,
             ordinal: row.deliveries.len() as u32,

@@ -228,7 +228,7 @@ impl Finding {
                 "The event cannot be sent any more, nor sent again. Its bytes are in backups that were made since it was accepted."
             }
             Self::AlteredBody { .. } => {
-                "The file is damaged, most often by the disk. The event is not sent any more, nor shown; its bytes are in backups that were made since it was accepted."
+                "The file is damaged, most often by the disk. The event is shown without it and not sent any more; its bytes are in backups that were made since it was accepted."
             }
             Self::Orphan { .. } => {
                 "It is never sent, and its event is never pruned. A backup that has what is missing can be restored beside this folder to look it up."

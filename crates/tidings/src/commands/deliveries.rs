@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use tidings_client::{Attempt, Client, Delivery, DeliveryFilter, PageRequest};
+use tidings_model::BODY_ALTERED;
 
 use super::arguments::PageArgs;
 use super::test::reply_words;
@@ -250,6 +251,11 @@ pub(super) fn rows(deliveries: &[Delivery]) -> String {
 }
 
 fn details(delivery: &Delivery) -> String {
+    let body = if delivery.body_altered {
+        BODY_ALTERED.to_owned()
+    } else {
+        or_empty(delivery.request_body.as_deref().map(one_line))
+    };
     let mut text = record([
         ("id", delivery.id.clone()),
         ("event", delivery.event_key.clone()),
@@ -262,7 +268,7 @@ fn details(delivery: &Delivery) -> String {
         ("next attempt", or_empty(delivery.next_attempt_at.as_ref())),
         ("created", delivery.created_at.clone()),
         ("finished", or_empty(delivery.finished_at.as_ref())),
-        ("body", or_empty(delivery.request_body.as_deref().map(one_line))),
+        ("body", body),
     ]);
     for attempt in &delivery.attempt_log {
         text.push('\n');

@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use tidings_client::{AcceptedEvent, Client, Event, EventFilter, NewEvent};
+use tidings_model::BODY_ALTERED;
 
 use super::arguments::{PageArgs, TextArg};
 use super::deliveries;
@@ -174,7 +175,7 @@ fn details(event: &Event) -> String {
         ("user", or_empty(event.user_id.as_ref())),
         ("application", or_empty(event.application_id.as_ref())),
         ("accepted", event.accepted_at.clone()),
-        ("body", one_line(&event.body)),
+        ("body", event.body.as_deref().map_or_else(|| BODY_ALTERED.to_owned(), one_line)),
     ]);
     let deliveries = match event.deliveries.as_slice() {
         [] => "No webhook was subscribed to it.".to_owned(),

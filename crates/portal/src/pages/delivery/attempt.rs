@@ -18,8 +18,8 @@ pub(super) struct AttemptView {
     pub(super) rule: String,
     /// The reply's body, coloured when it is JSON; `None` when it is empty.
     pub(super) reply: Option<Markup>,
-    /// A command that sends the same again.
-    pub(super) curl: String,
+    /// A command that sends the same again, while it is known.
+    pub(super) curl: Option<String>,
     /// Headers whose values are not kept, so that the command lacks them.
     pub(super) masked: Vec<String>,
 }
@@ -33,7 +33,10 @@ impl AttemptView {
             advice: advice::on(exchange),
             rule: rule::told(&attempt, trigger, schedule),
             reply: reply.map(|reply| json::highlighted(&reply.body)),
-            curl: curl::command(&attempt.url, &attempt.request_headers, &event.body),
+            curl: event
+                .body
+                .whole()
+                .map(|body| curl::command(&attempt.url, &attempt.request_headers, body)),
             masked: curl::masked(&attempt.request_headers),
             attempt,
         }

@@ -39,7 +39,8 @@ struct OnePage {
     shell: Shell,
     live: bool,
     event: Event,
-    body: Markup,
+    /// Unless it was altered.
+    body: Option<Markup>,
     rows: Vec<Row>,
     /// There are more deliveries than are shown.
     more: bool,
@@ -77,7 +78,7 @@ async fn one(
     let page = OnePage {
         shell: shell.crumb("Events", list).crumb(id, own),
         live: asked.live == "1",
-        body: json::highlighted(&event.body),
+        body: event.body.whole().map(|body| json::highlighted(body)),
         event,
         rows,
         more,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidings_app::log_entries::LogEntry;
 use tidings_model::limits::PAGE_ROWS_MAX;
-use tidings_model::{Delivery, DeliveryId, DeliveryState, EnvironmentId, TenantId, Timestamp, Trigger, WebhookId};
+use tidings_model::{BODY_ALTERED, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventBody, TenantId, Timestamp, Trigger, WebhookId};
 use utoipa::{IntoParams, ToSchema};
 
 /// Rows of a page unless asked otherwise, as Frontegg's client has it.
@@ -75,7 +75,7 @@ pub(crate) struct LogRow {
     vendor_id: EnvironmentId,
     /// A text, as clients expect it.
     status_code: String,
-    /// The request body, JSON in a text: clients parse it.
+    /// The request body, JSON in a text: clients parse it. Where the disk altered it, an object whose `bodyAltered` is true.
     body: String,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -91,11 +91,19 @@ impl From<LogEntry> for LogRow {
             webhook_id: delivery.webhook,
             vendor_id: delivery.environment,
             status_code: status_code(&delivery).to_string(),
-            body: String::from_utf8_lossy(&event.body).into_owned(), // accepted only as UTF-8
+            body: body(&event.body),
             created_at: delivery.created_at,
             trigger_type: delivery.trigger.into(),
             tenant_id: delivery.tenant,
         }
+    }
+}
+
+/// The text that clients parse, also where there is nothing to show.
+fn body(body: &EventBody) -> String {
+    match body {
+        EventBody::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(), // accepted only as UTF-8
+        EventBody::Altered => serde_json::json!({ "bodyAltered": true, "message": BODY_ALTERED }).to_string(),
     }
 }
 

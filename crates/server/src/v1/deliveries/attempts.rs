@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tidings_app::DeliveryDetail;
-use tidings_model::{Attempt, Exchange, Timestamp, Verdict};
+use tidings_model::{Attempt, EventBody, Exchange, Timestamp, Verdict};
 use utoipa::ToSchema;
 
 use super::wire::DeliveryView;
@@ -16,9 +16,11 @@ use crate::v1::exchange::{FailureView, ReplyView, TimingsView};
 pub(super) struct DeliveryDetailView {
     #[serde(flatten)]
     delivery: DeliveryView,
-    /// What is sent, byte for byte.
-    #[schema(value_type = Object)]
-    request_body: RawJson,
+    /// What is sent, byte for byte. Null when the disk altered it: what is stored is not what was accepted.
+    #[schema(value_type = Option<Object>)]
+    request_body: Option<RawJson>,
+    /// The disk altered the body, which is neither shown nor sent any more.
+    body_altered: bool,
     /// Its attempts, oldest first.
     attempt_log: Vec<AttemptView>,
 }
@@ -27,7 +29,8 @@ impl From<DeliveryDetail> for DeliveryDetailView {
     fn from(detail: DeliveryDetail) -> Self {
         Self {
             delivery: detail.delivery.into(),
-            request_body: RawJson(detail.event.body),
+            body_altered: detail.event.body == EventBody::Altered,
+            request_body: detail.event.body.whole().cloned().map(RawJson),
             attempt_log: detail.attempts.into_iter().map(AttemptView::from).collect(),
         }
     }

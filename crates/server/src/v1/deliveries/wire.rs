@@ -42,7 +42,7 @@ pub(in crate::v1) struct DeliveryView {
     /// When it was finished.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// Why it was cancelled: gone, webhookDisabled or webhookDeleted.
+    /// Why it was cancelled: gone, webhookDisabled, webhookDeleted, or bodyAltered: the disk altered the body of its event.
     #[schema(value_type = Option<String>)]
     cancel_reason: Option<CancelReason>,
     /// When it was made.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tidings_app::{DeliveryFilter, EventFilter, Page};
 use tidings_model::limits::PAGE_ROWS_MAX;
-use tidings_model::{Event, EventId, EventKey, TenantId, Timestamp};
+use tidings_model::{Event, EventBody, EventId, EventKey, TenantId, Timestamp};
 use utoipa::ToSchema;
 
 use crate::auth::Authenticated;
@@ -37,9 +37,11 @@ pub(super) struct EventView {
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     accepted_at: Timestamp,
-    /// What every receiver gets, byte for byte.
-    #[schema(value_type = Object)]
-    body: RawJson,
+    /// What every receiver gets, byte for byte. Null when the disk altered it: what is stored is not what was accepted.
+    #[schema(value_type = Option<Object>)]
+    body: Option<RawJson>,
+    /// The disk altered the body, which is neither shown nor sent any more.
+    body_altered: bool,
 }
 
 impl From<Event> for EventView {
@@ -51,7 +53,8 @@ impl From<Event> for EventView {
             tenant_id: event.tenant,
             user_id: event.user,
             application_id: event.application,
-            body: RawJson(event.body),
+            body_altered: event.body == EventBody::Altered,
+            body: event.body.whole().cloned().map(RawJson),
         }
     }
 }
