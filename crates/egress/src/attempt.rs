@@ -30,7 +30,7 @@ pub(crate) async fn run(pool: &Pool, request: &OutboundRequest, clock: &dyn Cloc
         body: KeptBody::default(),
     };
     let outcome = within(clock, request.timeout, attempt.converse(pool)).await;
-    attempt.finish(outcome)
+    attempt.finish(outcome, &pool.asked)
 }
 
 /// A try under way. Holds what has come so far, so that the deadline takes nothing away.
@@ -83,8 +83,8 @@ impl Attempt<'_> {
         }
     }
 
-    fn finish(mut self, outcome: Result<Result<(), Failure>, TimedOut>) -> Exchange {
-        let failure = outcome.unwrap_or_else(|TimedOut| Err(self.timed_out())).err();
+    fn finish(mut self, outcome: Result<Result<(), Failure>, TimedOut>, resolver: &str) -> Exchange {
+        let failure = outcome.unwrap_or_else(|TimedOut| Err(self.timed_out(resolver))).err();
         let progress = progress::reached();
         let (address, setup) = match &self.line.info {
             Some(info) => (Some(info.address), self.line.setup.unwrap_or_default()),
@@ -112,7 +112,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn timed_out(&mut self) -> Failure {
+    fn timed_out(&mut self, resolver: &str) -> Failure {
         self.line.look_up();
         self.line.poison();
         let phase = if self.line.info.is_some() {
@@ -121,7 +121,7 @@ impl Attempt<'_> {
             progress::reached().phase
         };
         let part = if self.reply.is_some() { Part::Body } else { Part::Head };
-        failure::timed_out(self.request.timeout, phase, part, &self.peer())
+        failure::timed_out(self.request.timeout, phase, part, &self.peer(), resolver)
     }
 
     /// Who is spoken with, as exactly as is known.

@@ -84,7 +84,7 @@ impl Means {
         let mut setup = Setup::default();
 
         let stopwatch = Stopwatch::start(&*self.clock);
-        let addresses = vet(host, port, &self.policy, &*self.resolver).await?;
+        let addresses = vet(host, port, &self.policy, &*self.resolver, &*self.clock).await?;
         setup.dns_us = literal(host).is_none().then(|| stopwatch.elapsed_us(&*self.clock));
         progress::note(|progress| (progress.phase, progress.setup) = (Phase::Connecting, setup));
 

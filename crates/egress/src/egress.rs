@@ -65,6 +65,8 @@ pub(crate) struct Pool {
     pub(crate) kept: Sender,
     /// Always opens a connection, and keeps none: for a request whose kept connection turned out to be closed, as any other might.
     pub(crate) fresh: Sender,
+    /// Who is asked for addresses, in words.
+    pub(crate) asked: Arc<str>,
 }
 
 /// Sends requests over connections.
@@ -84,14 +86,11 @@ impl Egress {
             resolver,
             extra_roots,
         } = config;
+        let asked: Arc<str> = resolver.asked().into();
         let tls = tls::connector(extra_roots, Arc::clone(&clock))?;
         let pools = policies.map(|policy| {
-            pool(Connector::new(
-                policy.clone(),
-                Arc::clone(&resolver),
-                tls.clone(),
-                Arc::clone(&clock),
-            ))
+            let connector = Connector::new(policy.clone(), Arc::clone(&resolver), tls.clone(), Arc::clone(&clock));
+            pool(connector, Arc::clone(&asked))
         });
         Ok(Self {
             clock,
@@ -102,10 +101,11 @@ impl Egress {
     }
 }
 
-fn pool(connector: Connector) -> Pool {
+fn pool(connector: Connector, asked: Arc<str>) -> Pool {
     Pool {
         kept: sender(connector.clone(), IDLE_CONNECTIONS_PER_HOST_MAX),
         fresh: sender(connector, 0),
+        asked,
     }
 }
 
@@ -132,7 +132,7 @@ impl Transport for Egress {
 
     async fn vet(&self, environment: EnvironmentId, url: &EndpointUrl) -> Result<(), Failure> {
         let host = url.host().to_string();
-        let check = vet(&host, url.port(), self.policies.of(environment), &*self.resolver);
+        let check = vet(&host, url.port(), self.policies.of(environment), &*self.resolver, &*self.clock);
         match within(&*self.clock, Duration::from_millis(VET_TIMEOUT_MS), check).await {
             Ok(Ok(_) | Err(VetError::Unresolved { .. })) | Err(TimedOut) => Ok(()),
             Ok(Err(error)) => Err(Failure::from(&ConnectError::from(error))),

@@ -66,11 +66,12 @@ pub(crate) fn of_reply(error: &hyper::Error, peer: &dyn fmt::Display, part: Part
     closed(peer, part)
 }
 
-/// The deadline passed while the try was in that phase; `part` says which part of the reply it waited for once it was connected.
-pub(crate) fn timed_out(limit: Duration, phase: Phase, part: Part, peer: &dyn fmt::Display) -> Failure {
+/// The deadline passed while the try was in that phase; `part` says which part of the reply it waited for once it was connected, and `resolver` who was
+/// asked for its address before.
+pub(crate) fn timed_out(limit: Duration, phase: Phase, part: Part, peer: &dyn fmt::Display, resolver: &str) -> Failure {
     let limit = limit.as_millis();
     let message = match (phase, part) {
-        (Phase::Resolving, _) => format!("{peer} was not resolved within {limit} ms"),
+        (Phase::Resolving, _) => format!("{peer} was not resolved within {limit} ms: {resolver} did not answer"),
         (Phase::Connecting, _) => format!("no connection to {peer} within {limit} ms"),
         (Phase::Securing, _) => format!("no TLS with {peer} within {limit} ms"),
         (Phase::Connected, Part::Head) => format!("no reply from {peer} within {limit} ms"),

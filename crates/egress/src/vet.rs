@@ -1,8 +1,10 @@
 //! From a host to the addresses that may be connected to: all of its addresses are allowed, or none is used.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use tidings_model::limits::{CONNECT_ADDRESSES_MAX, DNS_ADDRESSES_MAX};
+use tidings_model::limits::{CONNECT_ADDRESSES_MAX, DNS_ADDRESSES_MAX, RESOLVE_TIMEOUT_MS};
+use tidings_runtime::{Clock, TimedOut, within};
 
 use crate::{AddressPolicy, Refusal, Resolve};
 
@@ -24,7 +26,13 @@ pub(crate) enum VetError {
 }
 
 /// Resolves a host and checks every address; the answer is what a connection may try, in that order.
-pub(crate) async fn vet(host: &str, port: u16, policy: &AddressPolicy, resolver: &dyn Resolve) -> Result<Vec<SocketAddr>, VetError> {
+pub(crate) async fn vet(
+    host: &str,
+    port: u16,
+    policy: &AddressPolicy,
+    resolver: &dyn Resolve,
+    clock: &dyn Clock,
+) -> Result<Vec<SocketAddr>, VetError> {
     if let Some(address) = literal(host) {
         policy.check(address).map_err(VetError::Refused)?;
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -33,7 +41,9 @@ pub(crate) async fn vet(host: &str, port: u16, policy: &AddressPolicy, resolver:
         name: host.to_owned(),
         reason,
     };
-    let mut found = resolver.resolve(host).await.map_err(unresolved)?;
+    let late = |TimedOut| Err(format!("{} did not answer within {RESOLVE_TIMEOUT_MS} ms", resolver.asked()));
+    let found = within(clock, Duration::from_millis(RESOLVE_TIMEOUT_MS), resolver.resolve(host)).await;
+    let mut found = found.unwrap_or_else(late).map_err(unresolved)?;
     if found.is_empty() {
         return Err(unresolved("the name has no address".to_owned()));
     }

@@ -90,6 +90,8 @@ pub const CONNECT_ADDRESSES_MAX: usize = 8;
 pub const CONNECT_STAGGER_MS: u64 = 250;
 /// Deadline of the check of a URL before it is saved.
 pub const VET_TIMEOUT_MS: u64 = 5_000;
+/// Longest time that the name servers may take for the addresses of a host, within the attempt's own.
+pub const RESOLVE_TIMEOUT_MS: u64 = 4_500;
 /// Idle connections kept per host: as many as eight of its webhooks may have attempts under way, so that none is opened only to be closed.
 pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 512;
 /// How long an idle connection is kept.

@@ -124,7 +124,10 @@ async fn a_resolver_that_never_answers_ends_at_the_deadline() {
     let exchange = world.post_within(DEADLINE, "https://host.test/").await;
     assert_eq!(
         failure(&exchange),
-        (FailureKind::Timeout, "host.test was not resolved within 300 ms")
+        (
+            FailureKind::Timeout,
+            "host.test was not resolved within 300 ms: the name server of the test did not answer"
+        )
     );
 }
 

@@ -1,6 +1,6 @@
 //! Names asked of a name server that the operator named.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 use tidings_egress::{Resolve, SystemResolver};
 use tidings_testkit::TestNameServer;
@@ -75,4 +75,34 @@ async fn an_answer_that_nobody_may_remember_is_asked_for_again() {
         let found = resolver.resolve("turns.test").await.unwrap();
         assert_eq!(found, [expected.parse::<IpAddr>().unwrap()]);
     }
+}
+
+/// Time runs only while nothing else does, so that what waits for an answer has waited at once.
+#[tokio::test(start_paused = true)]
+async fn a_name_server_that_does_not_answer_is_named_after_two_short_tries() {
+    let server = TestNameServer::start().await;
+    server.hang("host.test");
+    let silent = format!("the name server {} did not answer", server.address());
+    assert_eq!(resolved(&server, "host.test").await, Err(silent));
+    // Both kinds of address; the resolver itself repeats a datagram that may be lost.
+    assert!(server.asked("host.test") <= 8, "{}", server.asked("host.test"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_server_that_is_not_there_is_named() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let resolver = SystemResolver::asking(&[nobody]);
+    let named = format!("the name server {nobody} ");
+    for reason in [
+        resolver.resolve("host.test").await.unwrap_err(),
+        resolver.answers().await.unwrap_err(),
+    ] {
+        assert!(reason.starts_with(&named), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_server_that_knows_nothing_answers() {
+    let server = TestNameServer::start().await;
+    assert_eq!(SystemResolver::asking(&[server.address()]).answers().await, Ok(()));
 }

@@ -29,6 +29,10 @@ impl Resolve for Names {
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, String> {
         self.0.resolve(name).await
     }
+
+    fn asked(&self) -> &'static str {
+        "the name server of the test"
+    }
 }
 
 pub(crate) fn environment(number: u8) -> EnvironmentId {
