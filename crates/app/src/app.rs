@@ -109,6 +109,14 @@ impl App {
         self.payload_bytes_max
     }
 
+    /// Whether events and changes can be taken at the moment; otherwise why not, in words.
+    ///
+    /// # Errors
+    /// While the store cannot be written.
+    pub async fn can_store(&self) -> Result<(), String> {
+        self.store.writable().await.map_err(|error| error.to_string())
+    }
+
     /// Reads the credentials anew: a revoked one stops working now.
     pub(crate) async fn reload_credentials(&self) -> Result<(), StoreError> {
         let _alone = self.crediting.lock().await;

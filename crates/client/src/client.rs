@@ -83,6 +83,12 @@ impl Client {
         self.send(Method::GET, &["readyz"], Query::default(), Payload::None).await.map(drop)
     }
 
+    /// What the server counts, in the text form of Prometheus.
+    pub async fn figures(&self) -> Result<String, Error> {
+        let text = self.send(Method::GET, &["metrics"], Query::default(), Payload::None).await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: Query) -> Result<Answer<T>, Error> {
         Answer::read(&self.send(Method::GET, path, query, Payload::None).await?)
     }

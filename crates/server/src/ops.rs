@@ -24,12 +24,14 @@ async fn health() -> &'static str {
     "ok\n"
 }
 
-/// 503 before the start is complete and as soon as the end begins.
-async fn readiness(State(state): State<ServerState>) -> (StatusCode, &'static str) {
-    if state.ready.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+/// 503 before the start is complete, while nothing can be stored, and as soon as the end begins.
+async fn readiness(State(state): State<ServerState>) -> (StatusCode, String) {
+    if !state.ready.is_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned());
+    }
+    match state.app.can_store().await {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
     }
 }
 

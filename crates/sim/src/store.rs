@@ -266,6 +266,7 @@ faulty! {
     async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError>;
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     async fn forget_history(&self, at: Timestamp, audit_before: Timestamp, activity_before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    async fn writable(&self) -> Result<(), StoreError>;
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
     async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError>;
 }

@@ -37,6 +37,7 @@ mod readers;
 mod record;
 mod recover;
 mod restore;
+mod room;
 mod rows;
 mod settle;
 #[cfg(test)]
@@ -56,4 +57,5 @@ pub use folder::{OpenError, is_in_use, is_store_file, open_file};
 pub use inspect::Inspection;
 pub use owner::FolderOwner;
 pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};
+pub use room::try_room;
 pub use store::{CommitFigures, SqliteOptions, SqliteStore};

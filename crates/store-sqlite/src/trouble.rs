@@ -12,6 +12,8 @@ use tidings_runtime::Clock;
 const AGAIN_US: u64 = 10_000_000;
 /// Nothing fails for so long, in microseconds, and it is over: what little fits on a full disk is not the end of it.
 const CALM_US: u64 = 2_000_000;
+/// Between two tries whether it would go on, in microseconds.
+const TRY_US: u64 = 1_000_000;
 
 /// One kind of work that may fail for a while.
 pub(crate) struct Trouble {
@@ -25,6 +27,10 @@ pub(crate) struct Trouble {
 
 /// A while in which it failed.
 struct Episode {
+    /// Why it failed the last time.
+    reason: String,
+    /// When somebody last asked whether it would go on.
+    tried_us: u64,
     since_us: u64,
     told_us: u64,
     failed_us: u64,
@@ -44,7 +50,7 @@ impl Trouble {
 
     /// It failed, so many callers' work with it.
     pub(crate) fn failed(&self, error: &dyn fmt::Display, callers: usize) {
-        if let Some(Tally { failures, seconds }) = self.note(callers) {
+        if let Some(Tally { failures, seconds }) = self.note(error, callers) {
             tracing::error!(%error, failures, seconds, "{}", self.meaning);
         }
     }
@@ -58,18 +64,34 @@ impl Trouble {
         }
     }
 
+    /// Why it failed last, while it lasts.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.episode.lock().as_ref().map(|episode| episode.reason.clone())
+    }
+
+    /// Whether it lasts, and it is time that somebody tries whether it would go on: whoever is told so has to.
+    pub(crate) fn is_to_be_tried(&self) -> bool {
+        let now = self.clock.monotonic_us();
+        let mut episode = self.episode.lock();
+        let due = episode.as_mut().filter(|episode| now.saturating_sub(episode.tried_us) >= TRY_US);
+        due.map(|episode| episode.tried_us = now).is_some()
+    }
+
     /// Counts a failure. What there is to tell, if it is time to.
-    fn note(&self, callers: usize) -> Option<Tally> {
+    fn note(&self, error: &dyn fmt::Display, callers: usize) -> Option<Tally> {
         let now = self.clock.monotonic_us();
         let mut episode = self.episode.lock();
         let first = episode.is_none();
-        let episode = episode.get_or_insert(Episode {
+        let episode = episode.get_or_insert_with(|| Episode {
+            reason: String::new(),
+            tried_us: now,
             since_us: now,
             told_us: now,
             failed_us: now,
             failures: 0,
         });
         episode.failed_us = now;
+        episode.reason = error.to_string();
         episode.failures += callers as u64;
         self.lasts.store(true, Ordering::Relaxed);
         if !first && now.saturating_sub(episode.told_us) < AGAIN_US {
@@ -132,7 +154,7 @@ mod tests {
         let trouble = Trouble::new(clock.clone(), "nothing works");
         let mut lines = Vec::new();
         for _ in 0..25_000 {
-            lines.extend(trouble.note(2));
+            lines.extend(trouble.note(&"full", 2));
             clock.advance(Duration::from_millis(1));
         }
         assert_eq!(lines, [told(2, 0), told(20_002, 10), told(40_002, 20)]);
@@ -144,12 +166,31 @@ mod tests {
         let trouble = Trouble::new(clock.clone(), "nothing works");
         assert_eq!(trouble.end(), None, "it has not begun");
         for _ in 0..5 {
-            trouble.note(1);
+            trouble.note(&"full", 1);
             assert_eq!(trouble.end(), None);
             clock.advance(Duration::from_secs(1));
         }
         clock.advance(Duration::from_secs(1));
         assert_eq!(trouble.end(), Some(told(5, 4)));
-        assert_eq!((trouble.end(), trouble.note(1)), (None, Some(told(1, 0))), "another while");
+        assert_eq!((trouble.end(), trouble.note(&"full", 1)), (None, Some(told(1, 0))), "another while");
+    }
+
+    #[test]
+    fn while_it_lasts_somebody_is_to_try_once_a_second_and_the_reason_is_the_last() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(0)));
+        let trouble = Trouble::new(clock.clone(), "nothing works");
+        clock.advance(Duration::from_secs(5));
+        assert_eq!((trouble.is_to_be_tried(), trouble.reason()), (false, None), "nothing fails");
+        trouble.failed(&"full", 1);
+        trouble.failed(&"read-only", 1);
+        assert_eq!(trouble.reason().as_deref(), Some("read-only"));
+        let mut tries = 0;
+        for _ in 0..30 {
+            clock.advance(Duration::from_millis(100));
+            tries += u32::from(trouble.is_to_be_tried());
+        }
+        assert_eq!(tries, 3);
+        trouble.done();
+        assert_eq!((trouble.is_to_be_tried(), trouble.reason()), (false, None), "it is over");
     }
 }

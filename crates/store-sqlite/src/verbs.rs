@@ -17,7 +17,8 @@ use tidings_store::{
 
 use crate::store::SqliteStore;
 use crate::{
-    append, credentials, deliveries, environments, event_types, events, history, keys, lease, people, settle, upkeep, verify, webhooks,
+    append, credentials, deliveries, environments, event_types, events, history, keys, lease, people, room, settle, upkeep, verify,
+    webhooks,
 };
 
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
@@ -320,6 +321,10 @@ impl Store for SqliteStore {
 
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {
         self.readers.run(upkeep::deleted_environments).await
+    }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        room::writable(&self.writer).await
     }
 
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {

@@ -1,7 +1,7 @@
 //! The one thread that writes. What queued while it committed shares the next commit, so that many callers pay for one fsync.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -142,6 +142,10 @@ pub(crate) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: watch::Receiver<()>,
     fresh: FreshView,
+    /// Whether writing fails.
+    pub(crate) trouble: Arc<Trouble>,
+    /// Where the database is.
+    pub(crate) folder: PathBuf,
 }
 
 impl std::fmt::Debug for dyn Job {
@@ -160,17 +164,17 @@ impl Writer {
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
         let checkpointer = Checkpointer::start(file, &mut connection, &options.clock)?;
-        let trouble = Trouble::new(
+        let trouble = Arc::new(Trouble::new(
             Arc::clone(&options.clock),
             "nothing is stored at the moment: callers are told to try again, and it goes on by itself when it can",
-        );
+        ));
         let fresh = memory.fresh.view();
         let mut desk = Desk {
             connection,
             memory,
             checkpointer,
             options,
-            trouble,
+            trouble: Arc::clone(&trouble),
         };
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (ending, ended) = watch::channel(());
@@ -188,6 +192,8 @@ impl Writer {
             thread: Mutex::new(Some(thread)),
             ended,
             fresh,
+            trouble,
+            folder: file.parent().unwrap_or(file).to_owned(),
         })
     }
 
@@ -241,7 +247,7 @@ struct Desk {
     memory: Memory,
     checkpointer: Checkpointer,
     options: SqliteOptions,
-    trouble: Trouble,
+    trouble: Arc<Trouble>,
 }
 
 /// Why a batch was not committed.

@@ -229,6 +229,9 @@ pub trait Store: Send + Sync {
     ) -> Result<usize, StoreError>;
     /// Environments that were deleted by force and still have events to prune.
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError>;
+    /// Whether it can be written, asked as often as anybody likes. While writing fails, that is the answer; and at most once a second it is then tried
+    /// whether it would go on, without changing anything, so that the end of the trouble is noticed where nobody writes.
+    async fn writable(&self) -> Result<(), StoreError>;
     /// Figures for the metrics.
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError>;
     /// Takes one step through the store and says what is not as it always is: every [`Finding`](crate::Finding) names it. A step looks at about `limit`

@@ -323,6 +323,12 @@ async fn an_event_that_the_disk_altered_is_named_after_the_start_and_not_sent_an
         "{report:#}"
     );
     assert_eq!(report["findings"][0]["event"], events[0].as_str(), "{report:#}");
+    let doctor = run(&["doctor"], server.data()).await;
+    assert!(
+        doctor.status == Some(1) && doctor.printed.contains("found 1 that is wrong: run `tidings verify`"),
+        "{}",
+        doctor.printed
+    );
     assert_eq!(receiver.received().len(), 3, "the altered one has not come again");
 
     let kept = tempfile::tempdir().unwrap();

@@ -111,6 +111,7 @@ async fn rounds(site: &mut Site, shortage: &Shortage<'_>, plan: Full) -> anyhow:
         let refuses = site.ledger.is_refused_more(&site.clock, PATIENCE, REFUSED_MIN).await;
         ensure!(refuses, "nothing was refused though there was no room");
         reads(site).await?;
+        says_not_ready(site).await?;
         site.clock.sleep(plan.hold).await;
         let log = site.server.log();
         let log = log.get(before..).context("the log was cut")?;
@@ -128,6 +129,7 @@ async fn rounds(site: &mut Site, shortage: &Shortage<'_>, plan: Full) -> anyhow:
         shortage.end(site)?;
         accepts(site).await?;
         is_over(site, before).await?;
+        is_ready(site).await?;
         say(&format!(
             "full {round} of {}: {} requests refused so far, {} lines of log, goes on by itself",
             plan.rounds,
@@ -155,6 +157,29 @@ async fn is_over(site: &Site, since: usize) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
         Err(TimedOut) => bail!("the log does not say that it is over"),
     }
+}
+
+/// Whoever sends traffic here is told that there is no room for it.
+async fn says_not_ready(site: &Site) -> anyhow::Result<()> {
+    let told = site.server.get_raw("/readyz").await;
+    ensure!(
+        told.status == 503 && told.text.contains("the store is not available"),
+        "/readyz says {}: {}",
+        told.status,
+        told.text
+    );
+    Ok(())
+}
+
+/// Waits until traffic is wanted again.
+async fn is_ready(site: &Site) -> anyhow::Result<()> {
+    let said = async {
+        while site.server.get_raw("/readyz").await.status != 200 {
+            site.clock.sleep(LOOK_AGAIN).await;
+        }
+    };
+    let said = within(&site.clock, PATIENCE, said).await;
+    said.map_err(|TimedOut| anyhow::anyhow!("/readyz does not say that it is over"))
 }
 
 async fn accepts(site: &Site) -> anyhow::Result<()> {

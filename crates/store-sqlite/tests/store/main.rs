@@ -11,6 +11,7 @@ mod lives;
 mod log;
 mod opening;
 mod restore;
+mod room;
 mod story;
 mod verify;
 mod verify_in_use;

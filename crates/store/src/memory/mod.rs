@@ -369,6 +369,10 @@ impl Store for MemStore {
         Ok(self.state().deleted_environments())
     }
 
+    async fn writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
         Ok(self.state().stats(at))
     }

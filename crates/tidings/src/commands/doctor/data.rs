@@ -20,6 +20,22 @@ const EARLIEST: Timestamp = Timestamp::from_seconds(1_735_689_600);
 /// How much later than now a file may have been written: file systems round.
 const CLOCK_SLACK: Duration = Duration::from_secs(5);
 
+/// Whether there is room for what the server writes; nothing where the folder cannot be used anyway.
+pub(super) fn room(path: &Path) -> Option<Finding> {
+    const CHECK: &str = "room";
+    tempfile::tempfile_in(path).ok()?;
+    Some(match tidings_store_sqlite::try_room(path) {
+        Ok(()) => Finding::ok(CHECK, "the file system of the data folder takes more"),
+        Err(error) => Finding::fail(
+            CHECK,
+            format!(
+                "the file system of {} takes no more ({error}): make room; nothing is accepted until there is some",
+                path.display()
+            ),
+        ),
+    })
+}
+
 /// Whether the folder can be used.
 pub(super) fn folder(path: &Path) -> Finding {
     const CHECK: &str = "data folder";

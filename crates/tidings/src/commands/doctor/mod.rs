@@ -101,6 +101,7 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
     let clock = SystemClock::new();
     let mut findings = vec![configuration(layers)];
     findings.push(data::folder(&config.data));
+    findings.extend(data::room(&config.data));
     let read = data::read(config.data.clone()).await;
     let needed = read.as_ref().and_then(|read| Some(read.as_ref().ok()?.master_keys.clone()));
     let needed: Vec<_> = needed.into_iter().flatten().map(KeyId::from_bytes).collect();
@@ -108,7 +109,9 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
     findings.push(data::store(read));
     findings.push(data::clock(&config.data, &clock));
     findings.push(network::server(&config, &clock).await);
+    findings.extend(network::last_look(&config, &clock).await);
     findings.extend(network::public_url(&config, &clock).await);
+    findings.extend(network::resolvers(&config, &clock).await);
     findings.push(network::egress(&config));
     findings
 }

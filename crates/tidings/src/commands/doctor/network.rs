@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tidings_client::{Auth, Client, Error};
-use tidings_egress::AddressPolicy;
-use tidings_runtime::{Clock, within};
+use tidings_egress::{AddressPolicy, SystemResolver};
+use tidings_runtime::{Clock, TimedOut, within};
 
 use super::Finding;
 use crate::config::ServeConfig;
@@ -61,6 +61,49 @@ pub(super) async fn public_url(config: &ServeConfig, clock: &dyn Clock) -> Optio
         Err(Unready::Absent) => Finding::warn(CHECK, format!("nobody answers at {url}: is the proxy set up?")),
         Err(Unready::Otherwise(reason)) => Finding::warn(CHECK, format!("{url} does not lead to a server that takes requests: {reason}")),
     })
+}
+
+/// What a running server found to be wrong when it looked its store through after its start.
+pub(super) async fn last_look(config: &ServeConfig, clock: &dyn Clock) -> Option<Finding> {
+    const CHECK: &str = "last look";
+    let note = data_folder::announced(&config.data)?;
+    let client = Client::new(&note.url, &Auth::Nobody).ok()?;
+    let figures = within(clock, PATIENCE, client.figures()).await.ok()?.ok()?; // a server that does not answer is a finding already
+    let figure = figures.lines().find_map(|line| line.strip_prefix("tidings_store_findings "));
+    Some(match figure.and_then(|figure| figure.trim().parse::<u64>().ok()) {
+        Some(0) => Finding::ok(
+            CHECK,
+            "the server looked its store through after its start, or still does, and has found nothing",
+        ),
+        Some(found) => Finding::fail(
+            CHECK,
+            format!(
+                "the server looked its store through after its start and found {found} that is wrong: run `tidings verify`, and keep the last backup"
+            ),
+        ),
+        None => Finding::warn(
+            CHECK,
+            "the server does not say what it found: its version may be another than this command's",
+        ),
+    })
+}
+
+/// Whether the configured name servers are there, each asked alone. Those of the machine are the machine's matter.
+pub(super) async fn resolvers(config: &ServeConfig, clock: &dyn Clock) -> Vec<Finding> {
+    const CHECK: &str = "egress resolver";
+    let mut findings = Vec::new();
+    for server in &config.egress_resolvers {
+        let resolver = SystemResolver::asking(&[*server]);
+        let late = |TimedOut| Err(format!("the name server {server} did not answer within {} s", PATIENCE.as_secs()));
+        findings.push(match within(clock, PATIENCE, resolver.answers()).await.unwrap_or_else(late) {
+            Ok(()) => Finding::ok(CHECK, format!("the name server {server} answers")),
+            Err(reason) => Finding::fail(
+                CHECK,
+                format!("{reason}: webhooks whose host is a name fail; start it, or name another with --egress-resolver"),
+            ),
+        });
+    }
+    findings
 }
 
 /// What webhooks may reach beside the public network, by these settings: nobody can ask a running server what it was started with.
