@@ -1,5 +1,7 @@
 //! Environments and their settings.
 
+use std::sync::Arc;
+
 use tidings_model::{Environment, EnvironmentId, RetrySchedule, Settings};
 use tidings_store::{CopyReport, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken};
 
@@ -167,11 +169,17 @@ impl App {
     }
 
     /// Deletes an environment: an empty one, or with everything in it when forced.
-    pub async fn delete_environment(&self, caller: &Caller, id: EnvironmentId, force: bool) -> Result<(), Problem> {
+    pub async fn delete_environment(self: &Arc<Self>, caller: &Caller, id: EnvironmentId, force: bool) -> Result<(), Problem> {
         caller.can_operate()?;
         let named = self.environment(caller, id).await?;
-        let deleted = self.engine.change(id, self.store.delete_environment(id, force)).await?;
-        self.reload_credentials().await?;
+        let app = Arc::clone(self);
+        // To its end, so that credentials of what is gone are not taken any more, whoever waits.
+        let work = async move {
+            let deleted = app.engine.change(id, app.store.delete_environment(id, force)).await?;
+            app.reload_credentials().await?;
+            Ok(deleted)
+        };
+        let deleted = self.to_its_end("delete environment", work).await?;
         deleted.map_err(|error| match error {
             DeleteEnvironmentError::NotFound => Problem::not_found("environment", &id),
             DeleteEnvironmentError::Holds(held) => Problem::new(

@@ -135,8 +135,8 @@ impl App {
         Ok(keys)
     }
 
-    /// Waits for work that is done to its end also when nobody waits for it any more: half a change of keys would help nobody.
-    async fn to_its_end<T: Send + 'static>(
+    /// Waits for work that is done to its end also when nobody waits for it any more: half of it would help nobody.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,

@@ -1,9 +1,13 @@
 //! Environments, and the event types that they have of their own.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
 use tidings_app::environments::SettingsChange;
 use tidings_app::event_types::EventTypeDraft;
 use tidings_app::webhooks::WebhookDraft;
 use tidings_app::{Code, Page, WebhookFilter};
+use tidings_store::Store as _;
 
 use super::event;
 use crate::support::{World, draft};
@@ -139,4 +143,37 @@ async fn an_environment_that_holds_something_is_deleted_only_by_force() {
             .is_empty()
     );
     assert_eq!(world.app.environments(&world.operator).await.unwrap().len(), 1);
+}
+
+/// Whoever asks may go at any step: the deletion is broken off after each number of waits that it can come to.
+#[tokio::test]
+async fn credentials_of_a_deleted_environment_are_refused_also_when_nobody_waits_for_its_end() {
+    /// What a task may do before the runtime makes it wait.
+    const BUDGET: usize = 128;
+    let mut gone = 0;
+    for waits in 0..8 {
+        let world = World::new().await;
+        let caller = world.stranger().await;
+        let environment = caller.environment();
+        let credentials = world.app.credentials(&world.operator, environment).await.unwrap();
+        tokio::task::yield_now().await; // with a full budget
+        let mut deleting = Box::pin(world.app.delete_environment(&world.operator, environment, true));
+        for _ in 0..BUDGET - waits {
+            tokio::task::coop::consume_budget().await;
+        }
+        poll_fn(|context| Poll::Ready(deleting.as_mut().poll(context).is_ready())).await;
+        drop(deleting);
+        world.tasks.shutdown().begin();
+        world.tasks.ended().await;
+        let left = world.store.environments().await.unwrap();
+        let is_left = left.iter().any(|left| left.id == environment);
+        let minted = world.app.tenant_token(&caller, "acme".parse().unwrap(), None, None).unwrap();
+        assert_eq!(
+            world.app.authenticate_token(&minted.token).is_ok(),
+            is_left,
+            "{waits} waits, {credentials:?}"
+        );
+        gone += usize::from(!is_left);
+    }
+    assert!(gone > 0, "none was deleted");
 }
