@@ -5,7 +5,11 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Serialize};
+
+/// No place is so far from UTC.
+const DAY_SECONDS: i32 = 24 * 60 * 60;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Shown and parsed as RFC 3339 in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -85,7 +89,13 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError(text.to_owned()))?;
+        let wrong = || TimestampError(text.to_owned());
+        let instant: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+        // The library takes offsets of more than a day.
+        let offset = Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset());
+        if offset.is_some_and(|offset| offset.seconds().abs() >= DAY_SECONDS) {
+            return Err(wrong());
+        }
         Ok(Self::from_millis(instant.as_millisecond()))
     }
 }
@@ -113,7 +123,15 @@ mod tests {
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!("2023-11-14T22:13:20.123Z".parse(), Ok(at));
         assert_eq!("2023-11-15T00:13:20.123+02:00".parse(), Ok(at));
-        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert!("2023-11-15T22:13:19.123+23:59".parse::<Timestamp>().is_ok());
+        for wrong in [
+            "yesterday",
+            "2023-11-15T00:13:20+24:00",
+            "2023-11-15T00:13:20-25:00",
+            "2023-11-15T00:13:20+02:60",
+        ] {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

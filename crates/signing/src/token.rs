@@ -1,7 +1,7 @@
 //! The tokens that the API itself hands out: JWTs, HS256, with the key's name in the header.
 
 use aws_lc_rs::hmac;
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
@@ -39,8 +39,8 @@ pub enum TokenError {
     /// Not a compact JWS, not JSON inside, or without a claim that every token has.
     #[error("the token is malformed: {0}")]
     Malformed(String),
-    /// Signed with anything but HS256; unsigned tokens are [`TokenError::Malformed`].
-    #[error("the token is signed with another algorithm than HS256")]
+    /// Signed with anything but HS256, or not at all.
+    #[error("the token is not signed with HS256")]
     Algorithm,
     /// Minted with a key that this server does not have, or no longer.
     #[error("the token was issued with a key that is not in use here; ask for a new token")]
@@ -132,7 +132,10 @@ impl TokenKeys {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed(format!("longer than {TOKEN_BYTES_MAX} bytes")));
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|error| refused(&error))?;
+        let header = jsonwebtoken::decode_header(token).map_err(|error| match algorithm(token) {
+            Some(_) => TokenError::Algorithm, // one that the library does not know
+            None => refused(&error),
+        })?;
         if header.alg != Algorithm::HS256 {
             return Err(TokenError::Algorithm);
         }
@@ -176,6 +179,20 @@ fn refused(error: &jsonwebtoken::errors::Error) -> TokenError {
         ErrorKind::InvalidSignature => TokenError::Signature,
         ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
         ErrorKind::InvalidAudience => TokenError::Audience,
-        _ => TokenError::Malformed(error.to_string()),
+        ErrorKind::MissingRequiredClaim(claim) => TokenError::Malformed(format!("it has no '{claim}', or not as it should be")),
+        // What the parser says of a stranger's bytes is of no use to anybody.
+        _ => TokenError::Malformed(
+            "it does not have the three parts of a JWT with JSON inside; send a token as it was handed out".to_owned(),
+        ),
     }
+}
+
+/// What a token says that it is signed with, whether or not anybody knows it.
+fn algorithm(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        alg: String,
+    }
+    let header = BASE64URL_NOPAD.decode(token.split('.').next()?.as_bytes()).ok()?;
+    serde_json::from_slice::<Named>(&header).ok().map(|named| named.alg)
 }

@@ -385,6 +385,7 @@ async fn a_query_that_cannot_be_taken_names_its_parameter() {
         ("/v1/events?offset=7", "offset", "is not known"),
         ("/v1/events?cursor=abc", "cursor", "is not an event id"),
         ("/v1/events?from=yesterday", "from", "RFC 3339"),
+        ("/v1/events?from=2026-01-02T00:00:00%2B25:00", "from", "RFC 3339"),
         (
             "/v1/events?from=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z",
             "from",
