@@ -1,7 +1,8 @@
 //! A refusal as a page: what happened, what to do, and a way on.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use tidings_app::{Code, Problem};
 
@@ -50,7 +51,7 @@ impl IntoResponse for PageFault {
                 let query = serde_html_form::to_string([("back", path)]).unwrap_or_default();
                 Redirect::to(&format!("/signin?{query}")).into_response()
             }
-            Self::Refused(problem) => page(&problem),
+            Self::Refused(problem) => later(page(&problem), problem.retry_after_seconds),
         }
     }
 }
@@ -78,6 +79,14 @@ fn sentence(words: &str) -> String {
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
     let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
     first.chain(letters).chain(end.chars()).collect()
+}
+
+/// An answer that says when to come back, in seconds, if there is such a time.
+pub(crate) fn later(mut answer: Response, seconds: Option<u32>) -> Response {
+    if let Some(seconds) = seconds {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
 }
 
 /// A page as an answer, with the status that its form has.

@@ -152,6 +152,11 @@ impl Faults {
         }
     }
 
+    /// When to come back, in seconds, where that is the answer.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
+        self.0.as_ref()?.retry_after_seconds
+    }
+
     /// The status to answer with.
     pub(crate) fn status(&self) -> u16 {
         self.0.as_ref().map_or(200, |problem| problem.code.status())

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tidings_app::{Problem, SessionView, Visit, Whose};
 
 use crate::agent;
-use crate::fault::{PageFault, show};
+use crate::fault::{PageFault, later, show};
 use crate::flash;
 use crate::form::{Faults, Form};
 use crate::icon::Icon;
@@ -42,14 +42,14 @@ async fn look(State(portal): State<Portal>, SignedIn(visit): SignedIn, around: A
 async fn page(portal: &Portal, visit: &Visit, around: Around, faults: Faults) -> Result<Response, PageFault> {
     let sessions = portal.app.sessions(visit, Whose::Own).await?;
     let shell = around.global(portal, visit, Section::Account, "Your account").await?;
-    let status = faults.status();
+    let (status, again) = (faults.status(), faults.retry_after_seconds());
     let page = AccountPage {
         shell: shell.crumb("Your account", "/account"),
         sessions,
         sessions_action: "/account/end-session",
         faults,
     };
-    show(&page, status)
+    Ok(later(show(&page, status)?, again))
 }
 
 #[derive(Deserialize)]

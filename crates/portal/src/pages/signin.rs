@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tidings_app::{Problem, SignIn, SignedIn as Entered};
 use url::{Position, Url};
 
-use crate::fault::{PageFault, show};
+use crate::fault::{PageFault, later, show};
 use crate::form::{Faults, Form, OpenForm};
 use crate::query::Query;
 use crate::session::{self, Asking, SignedIn};
@@ -79,7 +79,7 @@ async fn sign_in(State(portal): State<Portal>, Asking(browser): Asking, jar: Coo
         Ok(entered) => enter(&portal, &jar, entered, &back).await,
         Err(problem) => {
             let faults = Faults::refused(problem)?;
-            let status = faults.status();
+            let (status, again) = (faults.status(), faults.retry_after_seconds());
             let page = SignInPage {
                 bare: Bare::titled("Sign in"),
                 email,
@@ -87,7 +87,7 @@ async fn sign_in(State(portal): State<Portal>, Asking(browser): Asking, jar: Coo
                 faults,
                 first_start: false,
             };
-            show(&page, status)
+            Ok(later(show(&page, status)?, again))
         }
     }
 }
