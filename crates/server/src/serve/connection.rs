@@ -9,11 +9,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response};
+use axum::http::header::HOST;
+use axum::http::{Request, Response, Version};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tidings_app::{Code, Problem};
 use tidings_runtime::{Clock, Shutdown, within};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
@@ -21,6 +24,7 @@ use tower::ServiceExt;
 use super::activity::{Activity, Answering, Arriving, UnderWay};
 use super::places::{Place, Places};
 use crate::limits::{GOODBYE_SECONDS_MAX, HEAD_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
+use crate::problem::ApiProblem;
 
 /// What all connections share.
 pub(super) struct Connections {
@@ -88,10 +92,19 @@ async fn answer(router: Router, request: Request<Incoming>, under_way: Option<Un
     let Some(under_way) = under_way else {
         return std::future::pending().await; // until the connection is dropped: its place has gone to another
     };
-    let response = router
-        .oneshot(request.map(|body| Body::new(Arriving::new(body, &under_way))))
-        .await?;
+    let response = if names_its_host(&request) {
+        let request = request.map(|body| Body::new(Arriving::new(body, &under_way)));
+        router.oneshot(request).await?
+    } else {
+        let detail = "an HTTP/1.1 request has one Host header; send the name or address that it is for";
+        ApiProblem::from(Problem::new(Code::Malformed, detail)).into_response()
+    };
     Ok(response.map(|body| Answering::new(body, under_way)))
+}
+
+/// Whether it says whom it is for, as RFC 9112, section 3.2, wants of HTTP/1.1.
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// Peers that go away are their own affair.
