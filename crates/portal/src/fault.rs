@@ -104,6 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whoever_has_to_wait_is_told_how_long() {
+        let problem = Problem {
+            retry_after_seconds: Some(30),
+            ..Problem::new(Code::Throttled, "too many wrong passwords")
+        };
+        let answer = PageFault::from(problem).into_response();
+        assert_eq!((answer.status().as_u16(), &answer.headers()[RETRY_AFTER]), (429, "30"));
+    }
+
+    #[test]
     fn a_problem_is_said_as_a_sentence() {
         assert_eq!(sentence("nothing was done; sign in"), "Nothing was done; sign in.");
         assert_eq!(sentence("Is that so?"), "Is that so?");
