@@ -69,8 +69,8 @@ pub(super) fn post(path: &str) -> String {
 /// The statuses of the answers in a text, in order.
 pub(super) fn statuses(answer: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(answer);
-    let heads = text.split("HTTP/1.1 ").skip(1);
-    heads.filter_map(|head| head.get(..3)?.parse().ok()).collect()
+    let heads = text.split("HTTP/1.").skip(1); // then the last figure of the version, and a space
+    heads.filter_map(|head| head.get(2..5)?.parse().ok()).collect()
 }
 
 /// The beginning of some bytes, for people.

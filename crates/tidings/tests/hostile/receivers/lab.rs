@@ -29,6 +29,8 @@ pub(super) struct Stand {
     receiver: Option<TestReceiver>,
     address: String,
     name: String,
+    /// Who is asked for names.
+    name_server: String,
     webhook: String,
 }
 
@@ -131,6 +133,7 @@ impl Stand {
                 _ => "receiver.test".to_owned(),
             },
             receiver: (!matches!(case.receiver, Receiver::Nobody)).then_some(receiver),
+            name_server: String::new(),
             webhook: String::new(),
             case,
         }
@@ -156,13 +159,15 @@ impl Stand {
             names.answer(&self.name, &["127.0.0.1"]); // while the webhook is made
             turn(names, &self.name);
         }
+        self.name_server = names.address().to_string();
         self.webhook = webhook(server, &self.url()).await;
     }
 
     /// The words of its failure, with what is only known now.
     pub(super) fn words(&self) -> Option<String> {
         let (_, words) = self.case.failure?;
-        Some(words.replace("{address}", &self.address).replace("{name}", &self.name))
+        let words = words.replace("{address}", &self.address).replace("{name}", &self.name);
+        Some(words.replace("{name server}", &self.name_server))
     }
 
     /// The first attempt of its first delivery, once there is one.
