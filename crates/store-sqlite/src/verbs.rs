@@ -9,10 +9,10 @@ use tidings_model::{
 };
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
-    CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Place,
-    Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled,
-    Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
+    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person,
+    PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session,
+    SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
@@ -187,7 +187,7 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| event_types::delete(tx, environment, &key)).await
     }
 
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+    async fn create_webhook(&self, webhook: &Webhook) -> Answer<(), CreateWebhookError> {
         let webhook = webhook.clone();
         self.writer.run(move |tx| webhooks::create(tx, &webhook)).await
     }

@@ -25,10 +25,11 @@ use tidings_model::{
 
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
-    CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
-    EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey,
-    Page, Person, PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey,
-    Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    CreateEventTypeError, CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch,
+    DueWebhook, EnvironmentChange, EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse,
+    NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing,
+    RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified,
+    WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -241,7 +242,7 @@ impl Store for MemStore {
         Ok(self.state().delete_event_type(environment, key))
     }
 
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+    async fn create_webhook(&self, webhook: &Webhook) -> Result<Result<(), CreateWebhookError>, StoreError> {
         Ok(self.state().create_webhook(webhook))
     }
 
