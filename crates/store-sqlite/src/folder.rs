@@ -184,6 +184,14 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Refuses what is no file in the place of the database, without opening it: SQLite's locks on a file end when anybody in this process closes it.
+pub(crate) fn is_file(database: &Path) -> Result<(), OpenError> {
+    match std::fs::metadata(database) {
+        Ok(metadata) => regular(&metadata).map_err(|error| OpenError::io(database, &error)),
+        Err(_) => Ok(()), // whoever opens it says why that is not possible
+    }
+}
+
 fn regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() {
         return Ok(());

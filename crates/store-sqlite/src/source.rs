@@ -34,6 +34,7 @@ impl Source {
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let file = folder.join(DATABASE);
         let failed = |error: rusqlite::Error| OpenError::of(&file, &error);
+        folder::is_file(&file)?;
         let in_use = folder::is_in_use(folder);
         if !in_use {
             wal::check(&file)?; // in use, it was looked into at the start, and is being written

@@ -13,7 +13,7 @@ use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
 use crate::trouble::Trouble;
 use crate::writer::{Memory, Writer};
-use crate::{checkpoint, connection, migrations, recover, upkeep, wal};
+use crate::{checkpoint, connection, folder, migrations, recover, upkeep, wal};
 
 /// What a commit of the writer did, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl SqliteStore {
             refuse_orphaned_log(&file)?;
             connection::create(&file, lock.owner, now)?;
         }
+        folder::is_file(&file)?;
         wal::check(&file)?;
         let crashed = wal::has_log(&file);
         let failed = |error: rusqlite::Error| OpenError::of(&file, &error);

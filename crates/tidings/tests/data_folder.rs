@@ -232,7 +232,7 @@ async fn what_is_no_file_is_refused_at_once_wherever_one_belongs() {
     }
 
     let own = fs::read(&key).unwrap();
-    for name in ["master.key", "master.key.next", "tidings.lock"] {
+    for name in ["master.key", "master.key.next", "tidings.lock", "tidings.db"] {
         let path = server.data().join(name);
         let _ = fs::rename(&path, &nothing); // the next one is not there
         pipe(&path);

@@ -428,6 +428,9 @@ async fn is_shown_as_altered(server: &TestServer, event: &str) {
         let told = run(&command, server.data()).await;
         assert!(told.printed.contains("The disk altered this body"), "{}{}", told.printed, told.said);
     }
+    let listed = run(&["events", "list"], server.data()).await.printed;
+    let marked: Vec<_> = listed.lines().filter(|line| line.contains("the disk altered its body")).collect();
+    assert!(marked.len() == 1 && marked[0].contains(event), "{listed}");
 }
 
 /// Sets up the first owner with the link that the server showed. The cookie of their browser.

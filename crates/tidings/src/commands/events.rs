@@ -161,7 +161,11 @@ fn rows(events: &[Event]) -> String {
                 event.id.clone(),
                 event.event_key.clone(),
                 or_empty(event.tenant_id.as_ref()),
-                event.accepted_at.clone(),
+                if event.body_altered {
+                    format!("{} (the disk altered its body)", event.accepted_at)
+                } else {
+                    event.accepted_at.clone()
+                },
             ]
         }),
     )

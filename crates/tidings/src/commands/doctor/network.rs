@@ -15,6 +15,8 @@ use crate::listen::listen;
 
 /// How long a server may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How the answer of a server begins that wants no traffic.
+const NOT_READY: &str = "not ready";
 /// Where clouds hand out the credentials of a machine.
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
@@ -140,6 +142,8 @@ async fn ready(url: &str, clock: &dyn Clock) -> Result<(), Unready> {
     match within(clock, PATIENCE, client.ready()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Error::Unreachable { .. })) => Err(Unready::Absent),
+        // Tidings' own words, which are for people: why it wants no traffic.
+        Ok(Err(Error::Foreign { excerpt, .. })) if excerpt.starts_with(NOT_READY) => Err(Unready::Otherwise(excerpt)),
         Ok(Err(error)) => Err(Unready::Otherwise(error.to_string())),
         Err(_) => Err(Unready::Otherwise(format!("no answer within {} s", PATIENCE.as_secs()))),
     }
