@@ -16,7 +16,7 @@ use tidings_app::bootstrap::Bootstrap;
 use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Problem};
 use tidings_egress::{AddressPolicies, Egress, EgressConfig};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_model::{EndpointUrl, EnvironmentId, Exchange, Failure, OutboundRequest, Timestamp, Transport};
 use tidings_runtime::{Clock, Entropy, Shutdown, SystemClock, SystemEntropy, TaskSet};
@@ -111,6 +111,7 @@ async fn start(args: &Args, clock: &Arc<dyn Clock>, tasks: &TaskSet, registry: &
         entropy: Arc::clone(&entropy),
         tasks: tasks.clone(),
         metrics: Metrics::register(registry),
+        node: NodeParts::named("test"),
     })
     .await?;
     let parts = AppParts {

@@ -18,6 +18,7 @@ use crate::lane::{FAST, Signal};
 use crate::lanes::{Lanes, Work};
 use crate::metrics::Metrics;
 use crate::record::Desk;
+use crate::roll::{Membership, NodeParts};
 use crate::sealing::{StartError, check_master_key};
 
 /// Wait after the store could not lease.
@@ -39,6 +40,8 @@ pub struct EngineParts {
     pub tasks: TaskSet,
     /// Figures.
     pub metrics: Metrics,
+    /// Who it is among the other nodes of the store.
+    pub node: NodeParts,
 }
 
 /// See the crate.
@@ -56,6 +59,7 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
+    pub(crate) roll: Membership,
     pub(crate) accepting: Semaphore,
     /// What was attempted and is not in the store yet.
     pub(crate) desk: Desk,
@@ -72,10 +76,10 @@ impl Engine {
     /// When the store was sealed with another master key, or does not answer.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
         check_master_key(&*parts.store, &parts.vault, parts.clock.now()).await?;
-        let first_token = i64::from_le_bytes(parts.entropy.bytes16()[..8].try_into().expect("eight of sixteen bytes")) >> 1;
+        let roll = Membership::join(&*parts.store, parts.node, parts.clock.now()).await?;
         let engine = Arc::new(Self {
             directory: Directory::new(Arc::clone(&parts.store), parts.vault),
-            lanes: Lanes::new(first_token, parts.metrics.clone()),
+            lanes: Lanes::new(roll.own(), parts.metrics.clone()),
             activity: Activity::new(Arc::clone(&parts.store)),
             metrics: parts.metrics,
             store: parts.store,
@@ -83,12 +87,14 @@ impl Engine {
             clock: parts.clock,
             entropy: parts.entropy,
             tasks: parts.tasks,
+            roll,
             accepting: Semaphore::new(ACCEPTING_BYTES_MAX / 1_024),
             desk: Desk::default(),
             reconcile: Notify::new(),
             prune: Notify::new(),
         });
         engine.directory.sync().await?;
+        engine.beat_tick().await?;
         engine.find_due().await?;
         engine.start_upkeep();
         engine.pump();
@@ -220,13 +226,16 @@ impl Engine {
         fire(&*self.transport, shot).await
     }
 
-    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, gives back what is queued, and writes what was counted. What is
-    /// not finished then is due again when its lease expires.
+    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, gives back what is queued, leaves the roll of nodes, and writes what
+    /// was counted. What is not finished then is taken up by another node, or by the next start.
     pub async fn stop(self: &Arc<Self>, grace: Duration) {
         let queued = self.lanes.stop();
         let _ = tidings_runtime::within(&*self.clock, grace, self.lanes.quiet()).await;
         if !queued.is_empty() {
             self.clone().release(queued).await;
+        }
+        if let Err(error) = self.store.strike_node(self.roll.own(), None).await {
+            tracing::warn!(%error, "could not leave the roll of nodes; the others will notice");
         }
         if let Err(error) = self.activity.write().await {
             tracing::warn!(%error, "could not write the last figures of what happened; they are lost");

@@ -13,9 +13,9 @@ use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewServerKey, Page, Person,
-    PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session,
-    SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber,
+    Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook,
+    ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::dice::Dice;
@@ -179,6 +179,10 @@ macro_rules! faulty {
                 self.pass(self.inner.$name($($argument),*)).await
             })*
 
+            async fn nudged(&self) {
+                std::future::pending().await
+            }
+
             async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
                 self.pass(self.inner.append(self.append_sabotaged(events))).await
             }
@@ -221,6 +225,11 @@ faulty! {
     async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError>;
     async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError>;
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError>;
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError>;
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError>;
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError>;
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError>;
+    async fn end_lost_leases(&self) -> Result<usize, StoreError>;
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError>;
     async fn environments(&self) -> Result<Vec<Environment>, StoreError>;
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Result<Result<Option<Environment>, NameTaken>, StoreError>;

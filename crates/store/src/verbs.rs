@@ -16,8 +16,8 @@ use crate::config::{
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
 use crate::keys::{MasterKeyUse, NewServerKey, Reseal, SealedWebhook, ServerKey};
-use crate::nodes::{NewNode, Node, NodeNumber, Pulse};
 use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
+use crate::nodes::{NewNode, Node, NodeNumber, Pulse};
 use crate::people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, Session, SessionId};
 use crate::verify::{AsOf, Place, Verified};
 

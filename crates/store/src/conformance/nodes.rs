@@ -36,7 +36,10 @@ pub async fn a_node_is_on_the_roll_from_when_it_joins(store: &Arc<dyn Store>) {
     assert!(store.beat(second, pulse(5, 7)).await.done().is_some());
     assert!(store.beat(second, pulse(6, 8)).await.done().is_some());
     let nodes = store.nodes().await.done();
-    let shown: Vec<_> = nodes.iter().map(|node| (node.number, node.joined.clone(), node.beats, node.pulse)).collect();
+    let shown: Vec<_> = nodes
+        .iter()
+        .map(|node| (node.number, node.joined.clone(), node.beats, node.pulse))
+        .collect();
     let expected = [(first, new_node("a"), 0, pulse(1, 0)), (second, new_node("b"), 2, pulse(6, 8))];
     assert_eq!(shown, expected);
 
@@ -111,7 +114,18 @@ pub async fn leases_end_with_their_node(store: &Arc<dyn Store>) {
 
     let mut late = settlement(&taken[0], Verdict::Delivered, at(4));
     late.lease = grant(lost, 1).token;
-    assert_eq!(world.settle(late).await, Settled::LeaseLost, "who lost it does not settle what another has");
-    assert_eq!(world.settle(settlement(&taken[0], Verdict::Delivered, at(4))).await, Settled::Recorded { failing_since: None });
-    assert_eq!(store.lease_due(hook, at(4), 10, grant(alive, 3)).await.done().deliveries, [], "{others} is in the hands of who lives");
+    assert_eq!(
+        world.settle(late).await,
+        Settled::LeaseLost,
+        "who lost it does not settle what another has"
+    );
+    assert_eq!(
+        world.settle(settlement(&taken[0], Verdict::Delivered, at(4))).await,
+        Settled::Recorded { failing_since: None }
+    );
+    assert_eq!(
+        store.lease_due(hook, at(4), 10, grant(alive, 3)).await.done().deliveries,
+        [],
+        "{others} is in the hands of who lives"
+    );
 }
