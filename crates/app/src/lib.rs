@@ -19,6 +19,7 @@ pub mod links;
 pub mod log;
 pub mod log_entries;
 pub mod look;
+pub mod nodes;
 pub mod overview;
 pub mod passwords;
 pub mod people;

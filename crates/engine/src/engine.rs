@@ -1,6 +1,7 @@
 //! The engine put together: carrying out what the lanes want, starting and stopping.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidings_model::verdict::retry_after;
@@ -60,6 +61,8 @@ pub struct Engine {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
     pub(crate) roll: Membership,
+    /// How late the latest attempt began since the last beat, in milliseconds.
+    pub(crate) lag_ms: AtomicU64,
     pub(crate) accepting: Semaphore,
     /// What was attempted and is not in the store yet.
     pub(crate) desk: Desk,
@@ -88,6 +91,7 @@ impl Engine {
             entropy: parts.entropy,
             tasks: parts.tasks,
             roll,
+            lag_ms: AtomicU64::new(0),
             accepting: Semaphore::new(ACCEPTING_BYTES_MAX / 1_024),
             desk: Desk::default(),
             reconcile: Notify::new(),
@@ -170,6 +174,8 @@ impl Engine {
             .and_then(|routes| routes.destination(webhook).filter(|destination| destination.active));
         if let (Some(routes), Some(destination)) = (&routes, destination) {
             let (attempt, ended_at) = attempt(&*self.transport, &*self.clock, &*self.entropy, routes, destination, &delivery).await;
+            let late = attempt.started_at.since(delivery.due_at).as_millis();
+            self.lag_ms.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.lanes.finished(webhook, signal(&attempt, ended_at), self.clock.now());
             self.record(&delivery, attempt, ended_at);
         } else {

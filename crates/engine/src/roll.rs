@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -128,6 +129,11 @@ fn new_node(parts: &NodeParts, at: Timestamp) -> NewNode {
 }
 
 impl Engine {
+    /// Which of the nodes of the store this one is.
+    pub fn node(&self) -> NodeNumber {
+        self.roll.own()
+    }
+
     /// Turns whenever something may have been changed that is kept in memory, also by another node: the value says how often that was.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.roll.changes.subscribe()
@@ -159,6 +165,7 @@ impl Engine {
             at,
             queued: u64::try_from(self.metrics.queued.get()).unwrap_or(0),
             in_flight: u64::try_from(self.metrics.in_flight.get()).unwrap_or(0),
+            lag_ms: self.lag_ms.swap(0, Ordering::Relaxed),
         };
         let Some(changes) = self.store.beat(self.roll.own(), pulse).await? else {
             return self.rejoin(at).await;

@@ -58,6 +58,8 @@ pub struct Pulse {
     pub queued: u64,
     /// Attempts that it has under way.
     pub in_flight: u64,
+    /// How late the latest of its attempts began that began since the beat before, in milliseconds after it was due.
+    pub lag_ms: u64,
 }
 
 /// A node as the others see it.
@@ -93,6 +95,7 @@ impl Roll {
             at: node.at,
             queued: 0,
             in_flight: 0,
+            lag_ms: 0,
         };
         let joined = node.clone();
         self.nodes.insert(

@@ -20,6 +20,7 @@ fn pulse(seconds: i64, queued: u64) -> Pulse {
         at: at(seconds),
         queued,
         in_flight: 2 * queued,
+        lag_ms: 3 * queued,
     }
 }
 
