@@ -15,6 +15,7 @@ pub mod event_types;
 mod header_names;
 pub mod jobs;
 pub mod keys;
+mod known;
 pub mod links;
 pub mod log;
 pub mod log_entries;
