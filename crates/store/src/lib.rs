@@ -5,10 +5,12 @@
 //! Never knows: a driver, SQL, or what time it is: every verb is told.
 
 mod activity;
+pub mod codes;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod delivery;
+pub mod detail;
 mod error;
 mod event_id;
 mod keys;

@@ -1,0 +1,6 @@
+//! The store through its public door: what every store promises, and what only one that several nodes share can.
+
+#![expect(clippy::unwrap_used, reason = "what a test prepares has to work")]
+
+mod conformance;
+mod world;
