@@ -13,6 +13,7 @@ use tokio_postgres::{Config, IsolationLevel};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::{Fault, Outcome, said};
+use crate::store::PostgresOptions;
 
 /// How long a verb waits for a connection that others have.
 const WAIT: Duration = Duration::from_secs(3);
@@ -32,11 +33,26 @@ pub(crate) struct Pool {
     gate: Mutex<Gate>,
 }
 
+/// How long to leave a database in peace that cannot be reached: longer each time, and not all nodes equally long.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    /// Tries that failed, one after the other.
+    failures: u32,
+}
+
+impl Backoff {
+    /// After one more failure.
+    pub(crate) fn next(&mut self, entropy: &dyn Entropy) -> Duration {
+        let pause = BACKOFF.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
+        self.failures = self.failures.saturating_add(1);
+        pause.mul_f64(0.5 + f64::from(entropy.u32()) / f64::from(u32::MAX))
+    }
+}
+
 /// Whether connecting is worth a try.
 #[derive(Default)]
 struct Gate {
-    /// Tries that failed, one after the other.
-    failures: u32,
+    backoff: Backoff,
     /// Nobody tries again before then, in microseconds of the clock.
     until_us: u64,
     /// What went wrong the last time.
@@ -44,15 +60,10 @@ struct Gate {
 }
 
 impl Pool {
-    pub(crate) fn new(
-        config: Config,
-        tls: MakeRustlsConnect,
-        connections: usize,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, String> {
+    /// Connects to nobody yet.
+    pub(crate) fn new(config: &Config, tls: &MakeRustlsConnect, connections: usize, options: &PostgresOptions) -> Result<Self, String> {
         let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method });
+        let manager = Manager::from_config(config.clone(), tls.clone(), ManagerConfig { recycling_method });
         let timeouts = Timeouts {
             wait: Some(WAIT),
             create: Some(CONNECT),
@@ -68,8 +79,8 @@ impl Pool {
             .map_err(|error| error.to_string())?;
         Ok(Self {
             connections,
-            clock,
-            entropy,
+            clock: Arc::clone(&options.clock),
+            entropy: Arc::clone(&options.entropy),
             gate: Mutex::default(),
         })
     }
@@ -107,7 +118,7 @@ impl Pool {
     /// Lets one caller at a time see whether a database that was away is back.
     fn pass(&self) -> Outcome<()> {
         let mut gate = self.gate.lock();
-        if gate.failures == 0 || self.connections.status().available > 0 {
+        if gate.backoff.failures == 0 || self.connections.status().available > 0 {
             return Ok(());
         }
         let now = self.clock.monotonic_us();
@@ -120,21 +131,18 @@ impl Pool {
 
     fn arrived(&self) {
         let mut gate = self.gate.lock();
-        if gate.failures > 0 {
-            tracing::info!(failures = gate.failures, "PostgreSQL can be reached again");
+        if gate.backoff.failures > 0 {
+            tracing::info!(failures = gate.backoff.failures, "PostgreSQL can be reached again");
             *gate = Gate::default();
         }
     }
 
     fn failed(&self, why: &str) {
         let mut gate = self.gate.lock();
-        let pause = BACKOFF.saturating_mul(1 << gate.failures.min(16)).min(BACKOFF_MAX);
-        let pause = pause.mul_f64(0.5 + f64::from(self.entropy.u32()) / f64::from(u32::MAX)); // nodes do not come back all at once
-        if gate.failures == 0 {
+        if gate.backoff.failures == 0 {
             tracing::error!(error = why, "PostgreSQL cannot be reached: callers are told to try again, and it goes on by itself");
         }
-        gate.failures = gate.failures.saturating_add(1);
-        gate.until_us = self.clock.monotonic_us() + micros(pause);
+        gate.until_us = self.clock.monotonic_us() + micros(gate.backoff.next(&*self.entropy));
         why.clone_into(&mut gate.why);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet};
 
 use crate::append::Appending;
+use crate::changes::Changes;
 use crate::config::{self, PostgresConfig};
 use crate::fault::{Fault, Outcome};
 use crate::group::Group;
@@ -105,6 +106,7 @@ pub struct PostgresStore {
     pub(crate) clock: Clocked,
     pub(crate) appends: Arc<Group<Appending>>,
     pub(crate) settles: Arc<Group<Settling>>,
+    pub(crate) changes: Changes,
     tasks: TaskSet,
 }
 
@@ -131,11 +133,11 @@ impl PostgresStore {
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
-        let (clock, entropy) = (Arc::clone(&options.clock), Arc::clone(&options.entropy));
-        let pool = Pool::new(connecting.config, tls, config.connections, clock, entropy);
+        let pool = Pool::new(&connecting.config, &tls, config.connections, &options);
         let pool = Arc::new(pool.map_err(|why| OpenError::Refused { why })?);
         let tasks = TaskSet::new(Shutdown::new());
         let store = Self {
+            changes: Changes::listen(&tasks, connecting.config, tls, &options),
             appends: Arc::new(Group::start(&tasks, &pool, &options)),
             settles: Arc::new(Group::start(&tasks, &pool, &options)),
             clock: Clocked(options.clock),

@@ -202,6 +202,10 @@ impl Store for PostgresStore {
         read!(self, db => environments::versions(db))
     }
 
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        self.changes.after(seen).await
+    }
+
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
         self.appends.ask(events).await
     }

@@ -174,6 +174,12 @@ pub trait Store: Send + Sync {
     async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError>;
     /// The current routing version of every environment.
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError>;
+    /// Waits until the routing of some environment may have been changed, by another node too, since this last answered `seen` (0 to begin with). A
+    /// nudge to ask for the versions: it may come late, or for nothing, and where only one process has the store open it need not come at all.
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let _ = seen;
+        std::future::pending().await
+    }
 
     // The road.
 

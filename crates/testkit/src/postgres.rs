@@ -71,6 +71,11 @@ impl TestDatabase {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         self.server.url_of(&self.name)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidings_model::{DeliveryId, DeliveryState, EventId};
+use tidings_model::{DeliveryId, DeliveryState, EventId, EventKey, TenantId, Trigger};
 use tidings_store::{Finding, MadeAttempt, Thing, ToldDelivery, judge};
 use tokio_postgres::Row;
 
@@ -35,7 +35,7 @@ pub(super) async fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<Str
     let page = rows(
         look.db,
         "-- verify::events: by id, until they have so many deliveries
-         SELECT id, environment, has_environment, deliveries, body, checksum FROM (
+         SELECT id, environment, has_environment, deliveries, trigger, key, tenant, body, checksum FROM (
              SELECT e.*, n.id IS NOT NULL AS has_environment, sum(1 + e.deliveries) OVER (ORDER BY e.id) - (1 + e.deliveries) AS before
              FROM (SELECT * FROM events WHERE id > $1 ORDER BY id LIMIT $2) e LEFT JOIN environments n ON n.id = e.environment
          ) e WHERE before < $2 ORDER BY id",
@@ -64,6 +64,9 @@ pub(super) async fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<Str
 
 fn seen(row: &Row) -> Outcome<Seen> {
     let record = Record::new(row, "events", &["id"]);
+    record.parse::<EventKey>("key")?;
+    record.optional_parse::<TenantId>("tenant")?;
+    record.code::<Trigger>("trigger")?;
     Ok(Seen {
         id: record.convert("id", EventId::from_raw)?,
         environment: record.get("environment")?,

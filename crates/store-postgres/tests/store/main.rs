@@ -2,5 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test prepares has to work")]
 
+mod away;
+mod batches;
 mod conformance;
+mod nodes;
+mod opening;
+mod verify;
 mod world;

@@ -22,6 +22,7 @@ use tidings_model::{
     CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventBody, EventId,
     EventKey, Timestamp, Webhook, WebhookId,
 };
+use tokio::sync::watch;
 
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
@@ -86,6 +87,8 @@ struct State {
     /// Numbers of the audit log that were given out.
     audited: u64,
     activity: BTreeMap<history::ActivityKey, ActivityCounts>,
+    /// Changes of routings, for whoever waits for one.
+    changes: watch::Sender<u64>,
     webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
     /// The routing versions that the last changes of webhooks raised.
     changed: BTreeMap<WebhookId, u64>,
@@ -319,6 +322,12 @@ impl Store for MemStore {
             .iter()
             .map(|row| (row.environment.id, row.version))
             .collect())
+    }
+
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let mut changes = self.state().changes.subscribe();
+        let changed = changes.wait_for(|changes| *changes != seen).await;
+        changed.map(|changes| *changes).map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
     }
 
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
