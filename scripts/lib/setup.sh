@@ -247,6 +247,20 @@ setup_faults() {
   say "faults: $(xfs_io -V), $(ip -V)"
 }
 
+# The database of the cluster store. Its tests start servers of their own, unless TEST_DATABASE_URL names one.
+setup_postgres() {
+  if [ -n "${TEST_DATABASE_URL:-}" ]; then
+    say "PostgreSQL: the one of TEST_DATABASE_URL"
+    return
+  fi
+  local found
+  found=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+  [ -n "$found" ] || apt_install postgresql
+  found=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+  [ -n "$found" ] || fail "PostgreSQL was installed, but is not in /usr/lib/postgresql" "set TEST_DATABASE_URL to the URL of a server, then run this again"
+  say "$("$found/postgres" --version)"
+}
+
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
 find_chromium() {
   local name

@@ -90,7 +90,10 @@ impl Work {
             let batch: Vec<_> = appended
                 .split_off(appended.len() - usize::try_from(batch).unwrap())
                 .into_iter()
-                .map(|settlement| Settlement { ended_at: at, ..settlement })
+                .map(|settlement| Settlement {
+                    ended_at: at,
+                    ..settlement
+                })
                 .collect();
             let store = self.store.clone();
             tasks.spawn(async move { store.settle(batch.into()).await.unwrap() });

@@ -75,7 +75,11 @@ fn attempt(record: &Record<'_>, delivery: DeliveryId) -> Outcome<Attempt> {
 
 /// What followed from an attempt, by its row.
 pub(crate) fn verdict(record: &Record<'_>) -> Outcome<Verdict> {
-    match (record.get("verdict")?, record.optional_time("retry_at")?, record.optional_code("why")?) {
+    match (
+        record.get("verdict")?,
+        record.optional_time("retry_at")?,
+        record.optional_code("why")?,
+    ) {
         (DELIVERED, None, None) => Ok(Verdict::Delivered),
         (RETRY, Some(at), None) => Ok(Verdict::RetryAt(at)),
         (EXHAUSTED, None, None) => Ok(Verdict::Exhausted),

@@ -51,7 +51,12 @@ impl Changes {
     pub(crate) fn listen(tasks: &TaskSet, config: Config, tls: MakeRustlsConnect, options: &PostgresOptions) -> Self {
         let (heard, changes) = watch::channel(0);
         let options = options.clone();
-        let listener = Listener { config, tls, options, heard };
+        let listener = Listener {
+            config,
+            tls,
+            options,
+            heard,
+        };
         let shutdown = tasks.shutdown().clone();
         tasks.spawn("changes", OnError::Log, async move {
             tokio::select! {
@@ -78,7 +83,10 @@ impl Listener {
         loop {
             let (heard, clock) = (self.hear(&mut backoff).await, &self.options.clock);
             if let Err(error) = heard {
-                tracing::debug!(error = said(&error), "nobody tells of changes at the moment: they are looked for now and then");
+                tracing::debug!(
+                    error = said(&error),
+                    "nobody tells of changes at the moment: they are looked for now and then"
+                );
             }
             clock.sleep(backoff.next(&*self.options.entropy)).await;
         }

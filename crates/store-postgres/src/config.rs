@@ -8,10 +8,16 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use url::form_urlencoded;
 
+use crate::append::Appending;
+use crate::group::Batch;
+use crate::settle::Settling;
 use crate::store::OpenError;
 
 /// Connections of one node, unless something else is asked for.
 const CONNECTIONS: usize = 16;
+/// Of them, those that only append and settle, so that nobody who reads is in their way, and the one that listens.
+pub(crate) const ROAD_CONNECTIONS: usize = Appending::LANES + Settling::LANES;
+const LISTENING: usize = 1;
 /// A host that does not answer for so long is passed over.
 const HOST: Duration = Duration::from_secs(5);
 /// What was sent and is not acknowledged for so long breaks the connection.
@@ -25,16 +31,16 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// plans for the large tables that there will be: a plan is kept for as long as its connection, and most are made while tables are empty.
 const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=10s \
     -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c client_min_messages=warning \
-    -c default_transaction_isolation=read\\ committed -c synchronous_commit=on -c jit=off -c enable_seqscan=off";
+    -c default_transaction_isolation=read\\ committed -c synchronous_commit=on -c jit=off -c enable_seqscan=off -c max_parallel_workers_per_gather=0";
 
 /// Which database a store is in.
 #[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full&sslrootcert=/path/of/ca.pem`.
     pub url: String,
-    /// A file that has the password, where the URL has none: the whole of it but a line's end.
+    /// A file that has the password, instead of the URL: the whole of it but the end of its line. Read when the store is opened.
     pub password_file: Option<PathBuf>,
-    /// Connections at most.
+    /// Connections at most, but no fewer than five: four append, settle and listen, the others do the rest.
     pub connections: usize,
 }
 
@@ -71,6 +77,8 @@ pub(crate) enum Trust {
 pub(crate) struct Connecting {
     pub(crate) config: Config,
     pub(crate) trust: Trust,
+    /// Connections for everything but appending, settling and listening.
+    pub(crate) others: usize,
 }
 
 /// Reads a configuration.
@@ -78,10 +86,14 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
     let (url, own) = take_out(&given.url)?;
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         let why = crate::fault::said(&error);
-        refused(format!("the URL of the database cannot be read: {why}. It looks like postgres://user@host:5432/database"))
+        refused(format!(
+            "the URL of the database cannot be read: {why}. It looks like postgres://user@host:5432/database"
+        ))
     })?;
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err(refused("the URL of the database names no host: write postgres://user@host:5432/database".to_owned()));
+        return Err(refused(
+            "the URL of the database names no host: write postgres://user@host:5432/database".to_owned(),
+        ));
     }
     let trust = own.trust(&mut config)?;
     if let Some(file) = &given.password_file {
@@ -90,11 +102,18 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
     if !own.names_session_attributes {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     } else if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-        return Err(refused("target_session_attrs=read-only: a store writes; use read-write, or leave it out".to_owned()));
+        return Err(refused(
+            "target_session_attrs=read-only: a store writes; use read-write, or leave it out".to_owned(),
+        ));
     }
-    let options = config.get_options().map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
+    let options = config
+        .get_options()
+        .map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
     config.options(options).tcp_user_timeout(UNACKNOWLEDGED);
-    config.keepalives(true).keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE_INTERVAL);
+    config
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE)
+        .keepalives_interval(KEEPALIVE_INTERVAL);
     config.keepalives_retries(KEEPALIVE_RETRIES);
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(HOST);
@@ -102,7 +121,8 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
     if config.get_application_name().is_none() {
         config.application_name("tidings");
     }
-    Ok(Connecting { config, trust })
+    let others = given.connections.saturating_sub(ROAD_CONNECTIONS + LISTENING).max(1);
+    Ok(Connecting { config, trust, others })
 }
 
 /// The parameters of a URL that the driver does not know, or not all of.
@@ -129,7 +149,9 @@ impl Own {
         config.ssl_mode(mode);
         match (verifies, self.ssl_root_cert.as_deref()) {
             (false, None) => Ok(Trust::Anyone),
-            (false, Some(_)) => Err(refused("sslrootcert of the database's URL has no effect without sslmode=verify-full".to_owned())),
+            (false, Some(_)) => Err(refused(
+                "sslrootcert of the database's URL has no effect without sslmode=verify-full".to_owned(),
+            )),
             (true, None | Some("system")) => Ok(Trust::System),
             (true, Some(file)) => Ok(Trust::File(file.into())),
         }
@@ -157,8 +179,12 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
 }
 
 fn password(file: &Path) -> Result<String, OpenError> {
-    let read = std::fs::read_to_string(file)
-        .map_err(|error| refused(format!("the password of the database cannot be read from {}: {error}", file.display())))?;
+    let read = std::fs::read_to_string(file).map_err(|error| {
+        refused(format!(
+            "the password of the database cannot be read from {}: {error}",
+            file.display()
+        ))
+    })?;
     Ok(read.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -195,7 +221,10 @@ mod tests {
         for (url, why) in [
             ("mysql://u:hidden@host/db", "begins with postgres://"),
             ("postgres://u:hidden@host/db?sslmode=verify-ca", "sslmode=verify-ca"),
-            ("postgres://u:hidden@host/db?sslrootcert=/ca.pem", "no effect without sslmode=verify-full"),
+            (
+                "postgres://u:hidden@host/db?sslrootcert=/ca.pem",
+                "no effect without sslmode=verify-full",
+            ),
             ("postgres://u:hidden@host:port/db", "invalid value for option `port`"),
             ("postgres://u:hidden@host/db?colour=red", "colour"),
             ("postgres://u:hidden@host/db?target_session_attrs=read-only", "a store writes"),

@@ -29,7 +29,10 @@ pub(crate) async fn create(db: &impl GenericClient, credential: &Credential) -> 
     )
     .await?;
     if added == 0 {
-        return Err(Fault::Damaged(format!("there is no environment {} for a credential", credential.environment)));
+        return Err(Fault::Damaged(format!(
+            "there is no environment {} for a credential",
+            credential.environment
+        )));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use crate::fault::Outcome;
 use crate::record::{self, Record, run, sql_count, sql_ordinal};
 use crate::search::Search;
-use crate::{attempts, events};
+use crate::{attempts, environments, events};
 
 /// What [`delivery`] reads.
 const COLUMNS: &str = "d.event, d.ordinal, d.webhook, d.trigger, d.state, d.due_at, d.lease_until, d.attempts, d.last_status, d.ended_at, d.why, \
@@ -49,12 +49,21 @@ pub(crate) async fn one(
 
 /// Deliveries, newest first.
 pub(crate) async fn list(client: &Client, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Outcome<Vec<Delivery>> {
+    let Some(short) = environments::logged_id(client, filter.environment).await? else {
+        return Ok(Vec::new());
+    };
     let mut search = Search::default();
-    narrow(&mut search, filter, page.before);
+    narrow(&mut search, filter, short, page.before);
     let limit = search.number(sql_count(page.limit));
     let skip = search.number(sql_count(page.skip));
     let most = search.number(sql_count(page.skip.saturating_add(page.limit)));
-    let found = found(&mut search, filter, COLUMNS, &format!("ORDER BY d.event DESC, d.ordinal DESC LIMIT {most}"));
+    let found = found(
+        &mut search,
+        filter,
+        short,
+        COLUMNS,
+        &format!("ORDER BY d.event DESC, d.ordinal DESC LIMIT {most}"),
+    );
     let sql = format!(
         "-- deliveries::list: newest first
          SELECT * FROM ({found}) d ORDER BY event DESC, ordinal DESC LIMIT {limit} OFFSET {skip}"
@@ -65,10 +74,13 @@ pub(crate) async fn list(client: &Client, filter: &DeliveryFilter, page: Page<De
 
 /// How many they are, up to a cap.
 pub(crate) async fn count(client: &Client, filter: &DeliveryFilter, cap: usize) -> Outcome<usize> {
+    let Some(short) = environments::logged_id(client, filter.environment).await? else {
+        return Ok(0);
+    };
     let mut search = Search::default();
-    narrow(&mut search, filter, None);
+    narrow(&mut search, filter, short, None);
     let cap = search.number(sql_count(cap));
-    let found = found(&mut search, filter, "d.event", &format!("LIMIT {cap}"));
+    let found = found(&mut search, filter, short, "d.event", &format!("LIMIT {cap}"));
     let sql = format!(
         "-- deliveries::count: up to a cap
          SELECT count(*) FROM (SELECT 1 FROM ({found}) d LIMIT {cap}) c"
@@ -79,27 +91,22 @@ pub(crate) async fn count(client: &Client, filter: &DeliveryFilter, cap: usize) 
 }
 
 /// The deliveries that a filter admits, of which each walk gives no more than `part` says.
-fn found(search: &mut Search, filter: &DeliveryFilter, columns: &str, part: &str) -> String {
+fn found(search: &mut Search, filter: &DeliveryFilter, environment: i64, columns: &str, part: &str) -> String {
     let conditions = search.conditions();
     let of = |and: &str| format!("SELECT {columns} FROM deliveries d JOIN events e ON e.id = d.event WHERE {conditions}{and} {part}");
     let Some(owner) = &filter.owner else { return of("") };
     let owner = search.text(owner.as_str());
-    let environment = search.parameter(*filter.environment.as_uuid(), tokio_postgres::types::Type::UUID);
-    let owned = format!(
-        "SELECT id FROM webhooks WHERE environment = (SELECT id FROM environments WHERE uuid = {environment}) AND tenant = {owner}"
-    );
+    let environment = search.number(environment);
+    let owned = format!("SELECT id FROM webhooks WHERE environment = {environment} AND tenant = {owner}");
     match filter.webhook {
         Some(_) => of(&format!(" AND d.webhook IN ({owned})")),
-        None => format!(
-            "SELECT d.* FROM ({owned}) w CROSS JOIN LATERAL ({}) d",
-            of(" AND d.webhook = w.id")
-        ),
+        None => format!("SELECT d.* FROM ({owned}) w CROSS JOIN LATERAL ({}) d", of(" AND d.webhook = w.id")),
     }
 }
 
-fn narrow(search: &mut Search, filter: &DeliveryFilter, before: Option<DeliveryId>) {
-    search.only_environment("d.environment", filter.environment);
-    search.only_environment("e.environment", filter.environment);
+fn narrow(search: &mut Search, filter: &DeliveryFilter, environment: i64, before: Option<DeliveryId>) {
+    let environment = search.number(environment);
+    search.only(format!("d.environment = {environment} AND e.environment = {environment}"));
     if let Some(webhook) = filter.webhook {
         let webhook = search.number(webhook.raw());
         search.only(format!("d.webhook = {webhook}"));
@@ -128,11 +135,13 @@ fn narrow(search: &mut Search, filter: &DeliveryFilter, before: Option<DeliveryI
         let tenant = search.text(tenant.as_str());
         search.only(format!("e.tenant = {tenant}"));
     }
+    // Of both, as the planner does not see that what holds of the one holds of the other.
     search.only_between("d.event", filter.from, filter.until);
+    search.only_between("e.id", filter.from, filter.until);
     if let Some(before) = before {
         let event = search.number(before.event.raw());
         let ordinal = search.parameter(sql_ordinal(before.ordinal), tokio_postgres::types::Type::INT4);
-        search.only(format!("(d.event, d.ordinal) < ({event}, {ordinal})"));
+        search.only(format!("(d.event, d.ordinal) < ({event}, {ordinal}) AND e.id <= {event}"));
     }
 }
 

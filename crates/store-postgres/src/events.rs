@@ -5,10 +5,10 @@ use tidings_model::{EnvironmentId, Event, EventId};
 use tidings_store::{EventFilter, Page};
 use tokio_postgres::Row;
 
-use crate::append;
 use crate::fault::Outcome;
 use crate::record::{self, Record, sql_count};
 use crate::search::Search;
+use crate::{append, environments};
 
 /// One event.
 pub(crate) async fn one(db: &impl GenericClient, environment: EnvironmentId, id: EventId) -> Outcome<Option<Event>> {
@@ -25,8 +25,12 @@ pub(crate) async fn one(db: &impl GenericClient, environment: EnvironmentId, id:
 
 /// Events of an environment, newest first.
 pub(crate) async fn list(client: &Client, filter: &EventFilter, page: Page<EventId>) -> Outcome<Vec<Event>> {
+    let Some(short) = environments::logged_id(client, filter.environment).await? else {
+        return Ok(Vec::new());
+    };
     let mut search = Search::default();
-    search.only_environment("environment", filter.environment);
+    let environment = search.number(short);
+    search.only(format!("environment = {environment}"));
     if let Some(key) = &filter.key {
         let key = search.text(key.as_str());
         search.only(format!("key = {key}"));

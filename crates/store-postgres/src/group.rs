@@ -127,7 +127,8 @@ impl<B: Batch> Lane<B> {
             Err(fault) if asked.len() > 1 && is_refusal(&fault) => {
                 for (ask, reply) in asked.iter().zip(replies) {
                     let done = self.commit(std::slice::from_ref(ask)).await;
-                    let answer = done.and_then(|answers| answers.into_iter().next().ok_or_else(|| Fault::Away("no answer came".to_owned())));
+                    let answer =
+                        done.and_then(|answers| answers.into_iter().next().ok_or_else(|| Fault::Away("no answer came".to_owned())));
                     let _ = reply.send(answer.map_err(StoreError::from));
                 }
             }

@@ -31,7 +31,9 @@ async fn current(db: &Transaction<'_>) -> Outcome<Option<MasterKeyId>> {
         &[],
     )
     .await?;
-    found.map(|row| master_key_id(&Record::new(&row, "master_keys", &["number"]))).transpose()
+    found
+        .map(|row| master_key_id(&Record::new(&row, "master_keys", &["number"])))
+        .transpose()
 }
 
 async fn insert(db: &Transaction<'_>, id: MasterKeyId, at: Timestamp) -> Outcome<()> {
@@ -234,7 +236,9 @@ pub(crate) async fn change_own(db: &Transaction<'_>, new: &NewServerKey) -> Outc
         &[&purpose],
     )
     .await?;
-    let in_use = in_use.map(|row| Record::new(&row, "server_keys", &["number"]).number("number")).transpose()?;
+    let in_use = in_use
+        .map(|row| Record::new(&row, "server_keys", &["number"]).number("number"))
+        .transpose()?;
     if in_use != new.replaces {
         return Ok(false);
     }

@@ -38,7 +38,13 @@ const NEXT_DUE: &str = "-- lease::next_due: of what waits and of what is leased
 /// Leases what a webhook has due. Everything is sent at once, so that the transaction is never open while this node thinks.
 pub(crate) async fn lease_due(client: &Client, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
     let (lease, next_due) = (client.prepare_cached(LEASE).await?, client.prepare_cached(NEXT_DUE).await?);
-    let (id, at, want, token, until) = (webhook.raw(), at.as_millis(), sql_count(want), grant.token.0, grant.until.as_millis());
+    let (id, at, want, token, until) = (
+        webhook.raw(),
+        at.as_millis(),
+        sql_count(want),
+        grant.token.0,
+        grant.until.as_millis(),
+    );
     let (of_lease, of_next): ([&(dyn ToSql + Sync); 5], [&(dyn ToSql + Sync); 1]) = ([&id, &at, &want, &token, &until], [&id]);
     let (began, leased, next, committed) = join!(
         client.batch_execute("BEGIN"),

@@ -16,6 +16,7 @@ mod environments;
 mod event_types;
 mod events;
 mod fault;
+mod fitness;
 mod group;
 mod history;
 mod keys;

@@ -43,7 +43,8 @@ const HISTORY: &str = "-- migrations: the history itself
 pub(crate) async fn apply(db: &Transaction<'_>, at_millis: i64) -> Outcome<Result<(), OpenError>> {
     locks::take(db, Turn::Schema).await?;
     // Making a schema may wait for nodes that serve, and rewrite a table.
-    db.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'").await?;
+    db.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'")
+        .await?;
     if !has_history(db).await? {
         db.batch_execute(HISTORY).await?;
     }
@@ -67,7 +68,12 @@ pub(crate) async fn apply(db: &Transaction<'_>, at_millis: i64) -> Outcome<Resul
 
 /// Asked first, because a role that may not make tables can still serve.
 async fn has_history(db: &Transaction<'_>) -> Outcome<bool> {
-    let found = row(db, "-- migrations: is there a history\n SELECT 1 WHERE to_regclass('migrations') IS NOT NULL", &[]).await?;
+    let found = row(
+        db,
+        "-- migrations: is there a history\n SELECT 1 WHERE to_regclass('migrations') IS NOT NULL",
+        &[],
+    )
+    .await?;
     Ok(found.is_some())
 }
 
@@ -92,7 +98,10 @@ async fn version(db: &Transaction<'_>) -> Outcome<Result<usize, OpenError>> {
             }
             Some(_) => {}
             None if works_from > KNOWN => {
-                return Ok(Err(OpenError::Newer { found: version, known: KNOWN }));
+                return Ok(Err(OpenError::Newer {
+                    found: version,
+                    known: KNOWN,
+                }));
             }
             None => {}
         }

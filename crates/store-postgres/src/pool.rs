@@ -140,7 +140,10 @@ impl Pool {
     fn failed(&self, why: &str) {
         let mut gate = self.gate.lock();
         if gate.backoff.failures == 0 {
-            tracing::error!(error = why, "PostgreSQL cannot be reached: callers are told to try again, and it goes on by itself");
+            tracing::error!(
+                error = why,
+                "PostgreSQL cannot be reached: callers are told to try again, and it goes on by itself"
+            );
         }
         gate.until_us = self.clock.monotonic_us() + micros(gate.backoff.next(&*self.entropy));
         why.clone_into(&mut gate.why);
@@ -149,7 +152,9 @@ impl Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("status", &self.connections.status()).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("status", &self.connections.status())
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,8 +2,8 @@
 //! walks depends on them.
 
 use deadpool_postgres::Client;
+use tidings_model::Timestamp;
 use tidings_model::id::LOW_BITS;
-use tidings_model::{EnvironmentId, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -38,12 +38,6 @@ impl Search {
         self.conditions.push(condition.into());
     }
 
-    /// That a column holds an environment, also one that was deleted and has a log.
-    pub(crate) fn only_environment(&mut self, column: &str, environment: EnvironmentId) {
-        let id = self.parameter(*environment.as_uuid(), Type::UUID);
-        self.only(format!("{column} = (SELECT id FROM environments WHERE uuid = {id})"));
-    }
-
     /// That the event with the id in a column was accepted between two times.
     pub(crate) fn only_between(&mut self, column: &str, from: Option<Timestamp>, until: Option<Timestamp>) {
         for (time, comparison) in [(from, ">="), (until, "<")] {
@@ -64,8 +58,11 @@ impl Search {
 
     /// Runs a statement.
     pub(crate) async fn run(&self, client: &Client, sql: &str) -> Outcome<Vec<Row>> {
-        let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-            self.parameters.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
+        let parameters: Vec<(&(dyn ToSql + Sync), Type)> = self
+            .parameters
+            .iter()
+            .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
+            .collect();
         Ok(client.query_typed(sql, &parameters).await?)
     }
 }

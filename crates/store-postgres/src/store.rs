@@ -12,7 +12,7 @@ use crate::fault::{Fault, Outcome};
 use crate::group::Group;
 use crate::pool::{Pool, transact};
 use crate::settle::Settling;
-use crate::{migrations, tls};
+use crate::{fitness, migrations, tls};
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,12 @@ pub enum OpenError {
     #[error("the database cannot be used: {why}. Is the server running, and are host, user, password and database of the URL right?")]
     Away {
         /// In the words of whoever noticed.
+        why: String,
+    },
+    /// The server is not one that this version can use.
+    #[error("the server cannot be used: {why}")]
+    Unfit {
+        /// What about it, and what to do.
         why: String,
     },
     /// The database was made by a newer version.
@@ -103,6 +109,8 @@ impl fmt::Debug for PostgresOptions {
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pub(crate) pool: Arc<Pool>,
+    /// The connections of those who append and settle.
+    road: Arc<Pool>,
     pub(crate) clock: Clocked,
     pub(crate) appends: Arc<Group<Appending>>,
     pub(crate) settles: Arc<Group<Settling>>,
@@ -133,24 +141,33 @@ impl PostgresStore {
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
-        let pool = Pool::new(&connecting.config, &tls, config.connections, &options);
-        let pool = Arc::new(pool.map_err(|why| OpenError::Refused { why })?);
+        let pool = |connections| {
+            let pool = Pool::new(&connecting.config, &tls, connections, &options);
+            pool.map(Arc::new).map_err(|why| OpenError::Refused { why })
+        };
+        let (road, pool) = (pool(config::ROAD_CONNECTIONS)?, pool(connecting.others)?);
         let tasks = TaskSet::new(Shutdown::new());
         let store = Self {
-            changes: Changes::listen(&tasks, connecting.config, tls, &options),
-            appends: Arc::new(Group::start(&tasks, &pool, &options)),
-            settles: Arc::new(Group::start(&tasks, &pool, &options)),
+            changes: Changes::listen(&tasks, connecting.config.clone(), tls.clone(), &options),
+            appends: Arc::new(Group::start(&tasks, &road, &options)),
+            settles: Arc::new(Group::start(&tasks, &road, &options)),
             clock: Clocked(options.clock),
             pool,
+            road,
             tasks,
         };
-        store.migrate().await??;
+        store.prepare().await??;
         Ok(store)
     }
 
-    async fn migrate(&self) -> Outcome<Result<(), OpenError>> {
+    async fn prepare(&self) -> Outcome<Result<(), OpenError>> {
         let now = self.clock.now().as_millis();
-        transact!(self, begin, db => migrations::apply(db, now))
+        transact!(self, begin, db => async {
+            match fitness::look(db).await? {
+                Ok(()) => migrations::apply(db, now).await,
+                refused => Ok(refused),
+            }
+        })
     }
 
     /// Takes nothing new, finishes what is under way, and gives the connections back. Verbs answer from then on that the store is not available.
@@ -160,5 +177,6 @@ impl PostgresStore {
         self.tasks.shutdown().begin();
         self.tasks.ended().await;
         self.pool.close();
+        self.road.close();
     }
 }

@@ -43,7 +43,8 @@ fn system_roots() -> Result<RootCertStore, OpenError> {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(refused(
-            "the system has no certificates to hold the database's against: install ca-certificates, or name a file with sslrootcert".to_owned(),
+            "the system has no certificates to hold the database's against: install ca-certificates, or name a file with sslrootcert"
+                .to_owned(),
         ));
     }
     Ok(roots)

@@ -2,9 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_model::{SealedSecret, SealedSecretSet, Timestamp, WebhookId};
-use tidings_store::{
-    MasterKeyId, MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey,
-};
+use tidings_store::{MasterKeyId, MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey};
 
 use crate::codes::Code;
 use crate::environments;

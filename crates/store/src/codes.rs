@@ -1,7 +1,7 @@
 //! The numbers under which words are stored. They are part of the schema: a number never changes its meaning.
 
-use tidings_model::{CancelReason, DisableReason, FailureKind, Trigger};
 use crate::{PersonRole, ServerKeyPurpose};
+use tidings_model::{CancelReason, DisableReason, FailureKind, Trigger};
 
 /// Not finished. Also written out in the conditions of statements and of partial indexes, as the planner wants it.
 pub const PENDING: i64 = 0;

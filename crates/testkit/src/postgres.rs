@@ -187,7 +187,10 @@ impl EphemeralPostgres {
 
     /// Where a database of it is.
     pub fn url_of(&self, database: &str) -> String {
-        let (base, query) = self.url.split_once('?').map_or((&*self.url, None), |(base, query)| (base, Some(query)));
+        let (base, query) = self
+            .url
+            .split_once('?')
+            .map_or((&*self.url, None), |(base, query)| (base, Some(query)));
         let (server, _) = base.rsplit_once('/').unwrap_or((base, ""));
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
         format!("{server}/{database}{query}")
@@ -284,7 +287,9 @@ fn server_user() -> Option<(u32, u32)> {
         return None;
     }
     let ids = id(&["-u", USER]).zip(id(&["-g", USER]));
-    Some(ids.expect("PostgreSQL is not run by root, and there is no user 'postgres': install postgresql, or run the tests as somebody else"))
+    Some(
+        ids.expect("PostgreSQL is not run by root, and there is no user 'postgres': install postgresql, or run the tests as somebody else"),
+    )
 }
 
 fn id(arguments: &[&str]) -> Option<u32> {
@@ -312,7 +317,8 @@ fn binaries() -> PathBuf {
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
         .filter(|(_, bin)| bin.join("initdb").exists())
         .max();
-    let advice = || format!("there is no PostgreSQL in {INSTALLED}: run `apt-get install postgresql`, or set {GIVEN} to the URL of a server");
+    let advice =
+        || format!("there is no PostgreSQL in {INSTALLED}: run `apt-get install postgresql`, or set {GIVEN} to the URL of a server");
     newest.map(|(_, bin)| bin).unwrap_or_else(|| panic!("{}", advice()))
 }
 

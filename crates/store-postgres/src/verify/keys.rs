@@ -22,7 +22,9 @@ struct Seen {
 }
 
 pub(super) async fn look(look: &mut Look<'_>, after: &str) -> Outcome<Option<String>> {
-    let place = after.split_once('/').and_then(|(environment, key)| Some((environment.parse::<i64>().ok()?, key)));
+    let place = after
+        .split_once('/')
+        .and_then(|(environment, key)| Some((environment.parse::<i64>().ok()?, key)));
     let (environment, key) = match place {
         _ if after.is_empty() => (i64::MIN, ""),
         place => place.ok_or_else(|| no_place(after))?,

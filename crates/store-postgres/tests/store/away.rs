@@ -70,7 +70,8 @@ async fn what_is_tried_again_after_a_broken_connection_is_there_once() {
     let (done, admin) = (Arc::new(AtomicBool::new(false)), database.connect().await);
     let over = Arc::clone(&done);
     let killer = tokio::task::spawn(async move {
-        let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let others =
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let mut killed = 0;
         while !over.load(Ordering::Acquire) {
             killed += admin.query_one(others, &[]).await.unwrap().get::<_, i64>(0);
@@ -99,7 +100,10 @@ async fn a_connection_that_cannot_write_any_more_is_given_up() {
     let name = database.name();
     let read_only = async |on: bool| {
         let sql = format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
-        admin.batch_execute(&format!("SET default_transaction_read_only = off; {sql}")).await.unwrap();
+        admin
+            .batch_execute(&format!("SET default_transaction_read_only = off; {sql}"))
+            .await
+            .unwrap();
     };
     // New connections are read-only, and refused for it: a store looks for a server that writes.
     read_only(true).await;

@@ -16,5 +16,5 @@ tidings_store::conformance_suite!(fresh);
 
 #[tokio::test]
 async fn it_answers_as_the_model_does() {
-    tidings_store::conformance::agrees_with_model(fresh, 64).await;
+    tidings_store::conformance::agrees_with_model(fresh, 32).await;
 }

@@ -125,7 +125,11 @@ async fn nodes_settle_the_same_webhooks_at_once() {
     let mut settlements = Vec::new();
     for webhook in &webhooks {
         let leased = nodes[0].lease_due(*webhook, at(1), 100, grant(at(1))).await.unwrap().deliveries;
-        settlements.extend(leased.iter().map(|leased| settlement(leased.id, *webhook, leased.lease.token, Verdict::Exhausted)));
+        settlements.extend(
+            leased
+                .iter()
+                .map(|leased| settlement(leased.id, *webhook, leased.lease.token, Verdict::Exhausted)),
+        );
     }
     // Each writer has some of every webhook, half of them the other way round.
     let mut writers = JoinSet::new();

@@ -41,7 +41,10 @@ async fn a_schema_of_another_build_is_refused() {
     let database = TestDatabase::new().await;
     drop(open(&database).await);
     let admin = database.connect().await;
-    admin.batch_execute("UPDATE migrations SET checksum = sha256('other')").await.unwrap();
+    admin
+        .batch_execute("UPDATE migrations SET checksum = sha256('other')")
+        .await
+        .unwrap();
     let error = refused(&database.url()).await;
     assert!(matches!(error, OpenError::Changed { version: 1 }), "{error}");
 }
@@ -51,7 +54,10 @@ async fn a_database_that_is_not_there_is_said_with_advice() {
     let database = TestDatabase::new().await;
     let error = refused(&database.url().replace(database.name(), "nowhere")).await;
     let said = error.to_string();
-    assert!(matches!(error, OpenError::Away { .. }) && said.contains("nowhere") && said.contains("the URL right?"), "{said}");
+    assert!(
+        matches!(error, OpenError::Away { .. }) && said.contains("nowhere") && said.contains("the URL right?"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +66,9 @@ async fn who_the_database_is_is_looked_at_when_that_is_asked_for() {
     let name = server.database().await;
     let url = |parameters: &str| format!("{}?{parameters}", server.url_of(&name));
     let encrypted = async || {
-        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls)
+            .await
+            .unwrap();
         tokio::task::spawn(connection);
         let sql = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'tidings' AND ssl";
         client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
@@ -73,20 +81,35 @@ async fn who_the_database_is_is_looked_at_when_that_is_asked_for() {
         store.close().await;
         drop(store);
         let gone = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tidings'";
-        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls)
+            .await
+            .unwrap();
         tokio::task::spawn(connection);
         while !client.query(gone, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
     }
-    let strangers = [
-        url("sslmode=verify-full"),
-        url(&trusted).replace("localhost", "127.0.0.1"),
-    ];
+    let strangers = [url("sslmode=verify-full"), url(&trusted).replace("localhost", "127.0.0.1")];
     for stranger in strangers {
         let said = refused(&stranger).await.to_string();
         assert!(said.contains("certificate"), "{said}");
     }
     let said = refused(&url("sslmode=verify-full&sslrootcert=/nowhere/ca.pem")).await.to_string();
     assert!(said.contains("/nowhere/ca.pem"), "{said}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_text_is_refused() {
+    let server = EphemeralPostgres::start(&[]);
+    let admin = server.database().await;
+    let (client, connection) = tokio_postgres::connect(&server.url_of(&admin), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::task::spawn(connection);
+    client
+        .batch_execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+        .await
+        .unwrap();
+    let error = refused(&server.url_of("latin")).await;
+    assert!(matches!(&error, OpenError::Unfit { why } if why.contains("LATIN1")), "{error}");
 }

@@ -24,7 +24,10 @@ async fn findings(store: &dyn Store) -> Vec<Finding> {
 #[tokio::test]
 async fn whatever_is_wrong_is_found() {
     for (damage, kind) in [
-        ("UPDATE events SET body = '\\x00' WHERE id = (SELECT min(id) FROM events)", "alteredBody"),
+        (
+            "UPDATE events SET body = '\\x00' WHERE id = (SELECT min(id) FROM events)",
+            "alteredBody",
+        ),
         ("UPDATE events SET key = '..' WHERE id = (SELECT min(id) FROM events)", "unreadable"),
         ("DELETE FROM events WHERE id = (SELECT max(id) FROM events)", "orphan"),
         ("DELETE FROM events WHERE id = (SELECT min(id) FROM events)", "noEvent"),
@@ -40,7 +43,10 @@ async fn whatever_is_wrong_is_found() {
         ("UPDATE webhooks SET changed = 99", "changeAhead"),
         ("UPDATE webhooks SET subscription = 'nonsense'", "unreadable"),
         ("UPDATE environments SET settings = 'nonsense'", "unreadable"),
-        ("UPDATE deliveries SET lease_token = 1, lease_until = 9000000000000 WHERE state = 0", "leaseTooLong"),
+        (
+            "UPDATE deliveries SET lease_token = 1, lease_until = 9000000000000 WHERE state = 0",
+            "leaseTooLong",
+        ),
     ] {
         let database = TestDatabase::new().await;
         let store = open(&database).await;
@@ -54,7 +60,10 @@ async fn whatever_is_wrong_is_found() {
         assert_eq!(findings(&store).await, []);
         database.connect().await.batch_execute(damage).await.unwrap();
         let found = findings(&store).await;
-        let kinds: Vec<_> = found.iter().map(|finding| serde_json::to_value(finding).unwrap()["kind"].clone()).collect();
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|finding| serde_json::to_value(finding).unwrap()["kind"].clone())
+            .collect();
         assert!(kinds.iter().any(|found| found == kind), "{damage}: {found:?}");
     }
 }

@@ -327,7 +327,9 @@ impl Store for MemStore {
     async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
         let mut changes = self.state().changes.subscribe();
         let changed = changes.wait_for(|changes| *changes != seen).await;
-        changed.map(|changes| *changes).map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
+        changed
+            .map(|changes| *changes)
+            .map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
     }
 
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
