@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::group::Batch;
 use crate::locks::{self, Turn};
 use crate::pool::Held;
@@ -22,11 +22,13 @@ use crate::record::{Record, sql_code};
 /// What an event takes of a commit besides its body.
 const OVERHEAD: usize = 1_024;
 
-/// Appends events. Their n-th deliveries come by `of`, which counts the events from 1.
+/// Appends events. Their deliveries come by `of`, which counts the events from 1. `rank` counts those that are written; the id of each is the larger of
+/// what its time gives and of one more than the last. Nothing is joined by its number: a plan that is made once expects few rows, and would compare each
+/// with each.
 const APPEND: &str = "-- append: events, deliveries and keys, whichever are not refused
-    WITH judged AS MATERIALIZED (
+    WITH judged AS (
         SELECT g.*, e.id AS short, e.routing_version = g.version AS is_current, k.event AS first_event, k.deliveries AS first_deliveries,
-               k.fingerprint = g.fingerprint AS is_same
+               k.fingerprint = g.fingerprint AS is_same, e.routing_version = g.version AND k.event IS NULL AS is_written
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
                     $10::bytea[], $11::bigint[], $12::integer[], $13::text[], $14::bytea[], $15::bigint[]) WITH ORDINALITY
              AS g(uuid, version, at, first_id, trigger, key, tenant, user_id, application, body, checksum, deliveries, idempotency_key, fingerprint,
@@ -37,32 +39,32 @@ const APPEND: &str = "-- append: events, deliveries and keys, whichever are not 
             WHERE i.environment = e.id AND i.key = g.idempotency_key AND i.expires_at > g.at LIMIT 1
         ) k ON true
     ), ranked AS (
-        SELECT *, row_number() OVER (ORDER BY n) AS rank FROM judged WHERE is_current AND first_event IS NULL
-    ), written AS MATERIALIZED (
-        SELECT *, rank + greatest(
-            (SELECT max(id) FROM events), (SELECT event FROM pruned), max(first_id - rank) OVER (ORDER BY n)
-        ) AS id
+        SELECT *, count(*) FILTER (WHERE is_written) OVER (ORDER BY n) AS rank FROM judged
+    ), numbered AS MATERIALIZED (
+        SELECT *, CASE WHEN is_written THEN rank + greatest(
+            (SELECT max(id) FROM events), (SELECT event FROM pruned), max(first_id - rank) FILTER (WHERE is_written) OVER (ORDER BY n)
+        ) ELSE 0 END AS id
         FROM ranked
     ), new_events AS (
         INSERT INTO events (id, environment, trigger, deliveries, checksum, key, tenant, user_id, application, body)
-        SELECT id, short, trigger, deliveries, checksum, key, tenant, user_id, application, body FROM written ORDER BY n
+        SELECT id, short, trigger, deliveries, checksum, key, tenant, user_id, application, body FROM numbered WHERE is_written
     ), new_deliveries AS (
         INSERT INTO deliveries (event, webhook, environment, created_at, due_at, lease_token, lease_until, ended_at, ordinal, attempts, trigger,
                                 state, why)
-        SELECT w.id, d.webhook, w.short, w.id >> 15, d.due_at, d.lease_token, d.lease_until, d.ended_at, d.ordinal, 0, w.trigger, d.state, d.why
-        FROM unnest($16::bigint[], $17::integer[], $18::bigint[], $19::smallint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-                    $24::smallint[])
-             AS d(of, ordinal, webhook, state, due_at, lease_token, lease_until, ended_at, why)
-        JOIN written w ON w.n = d.of
-        ORDER BY w.id, d.ordinal
+        SELECT w.ids[d.of], d.webhook, w.shorts[d.of], w.ids[d.of] >> 15, d.due_at, d.lease_token, d.lease_until, d.ended_at, d.ordinal, 0,
+               d.trigger, d.state, d.why
+        FROM unnest($16::integer[], $17::integer[], $18::bigint[], $19::smallint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
+                    $24::smallint[], $25::smallint[])
+             AS d(of, ordinal, webhook, state, due_at, lease_token, lease_until, ended_at, why, trigger),
+             (SELECT array_agg(id ORDER BY n) AS ids, array_agg(coalesce(short, 0) ORDER BY n) AS shorts FROM numbered) w
+        WHERE w.ids[d.of] > 0
     ), new_keys AS (
         INSERT INTO idempotency (environment, key, event, deliveries, fingerprint, expires_at)
-        SELECT short, idempotency_key, id, deliveries, fingerprint, expires_at FROM written WHERE idempotency_key IS NOT NULL
+        SELECT short, idempotency_key, id, deliveries, fingerprint, expires_at FROM numbered WHERE is_written AND idempotency_key IS NOT NULL
         ON CONFLICT (environment, key) DO UPDATE
         SET event = excluded.event, deliveries = excluded.deliveries, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
     )
-    SELECT w.id, j.short, j.is_current, j.first_event, j.first_deliveries, j.is_same, j.deliveries
-    FROM judged j LEFT JOIN written w ON w.n = j.n ORDER BY j.n";
+    SELECT id, short, is_current, first_event, first_deliveries, is_same, deliveries FROM numbered ORDER BY n";
 
 /// Appends of many callers.
 pub(crate) enum Appending {}
@@ -141,12 +143,11 @@ fn runs<'a>(events: &'a [&'a NewEvent]) -> Vec<&'a [&'a NewEvent]> {
 
 fn answer(row: &Row) -> Outcome<Result<Appended, AppendRefusal>> {
     let record = Record::new(row, "events", &["id"]);
-    let event = |column| record.optional(column, EventId::from_raw);
     let deliveries = |column| record.convert(column, |count: i32| u32::try_from(count).ok());
     if record.get::<Option<i64>>("short")?.is_none() {
         return Ok(Err(AppendRefusal::NoEnvironment));
     }
-    if let Some(first) = event("first_event")? {
+    if let Some(first) = record.optional("first_event", EventId::from_raw)? {
         if !record.get::<bool>("is_same")? {
             return Ok(Err(AppendRefusal::KeyReused { event: first }));
         }
@@ -160,7 +161,7 @@ fn answer(row: &Row) -> Outcome<Result<Appended, AppendRefusal>> {
         return Ok(Err(AppendRefusal::StaleRouting));
     }
     Ok(Ok(Appended {
-        event: event("id")?.ok_or_else(|| Fault::Damaged("table events: an event was appended without an id".to_owned()))?,
+        event: record.convert("id", EventId::from_raw)?,
         fresh: true,
         deliveries: deliveries("deliveries")?,
     }))
@@ -190,7 +191,7 @@ struct Columns<'a> {
 /// Their deliveries.
 #[derive(Default)]
 struct Deliveries {
-    of: Vec<i64>,
+    of: Vec<i32>,
     ordinals: Vec<i32>,
     webhooks: Vec<i64>,
     states: Vec<i16>,
@@ -199,6 +200,7 @@ struct Deliveries {
     lease_ends: Vec<Option<i64>>,
     ended_at: Vec<Option<i64>>,
     why: Vec<Option<i16>>,
+    triggers: Vec<i16>,
 }
 
 impl<'a> Columns<'a> {
@@ -210,7 +212,7 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    fn add(&mut self, event: &'a NewEvent, number: i64) {
+    fn add(&mut self, event: &'a NewEvent, number: i32) {
         self.environments.push(*event.environment.as_uuid());
         self.versions.push(i64::try_from(event.routing_version).unwrap_or(i64::MAX));
         self.at.push(event.at.as_millis());
@@ -244,10 +246,11 @@ impl<'a> Columns<'a> {
             rows.lease_ends.push(lease.map(|lease| lease.until.as_millis()));
             rows.ended_at.push(at.filter(|_| skipped.is_some()));
             rows.why.push(skipped.map(sql_code));
+            rows.triggers.push(sql_code(event.trigger));
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 24] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 25] {
         let rows = &self.deliveries;
         [
             &self.environments,
@@ -274,6 +277,7 @@ impl<'a> Columns<'a> {
             &rows.lease_ends,
             &rows.ended_at,
             &rows.why,
+            &rows.triggers,
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Settle: an attempt, the delivery's move and the webhook's health, in one transaction and only under the lease; many attempts in one statement.
 //!
-//! Everybody locks deliveries before webhooks' health, and each of both in the order of its ids, so that nobody waits in a circle.
+//! Everybody takes deliveries before webhooks' health, and each of both in the order of its ids, so that nobody waits in a circle.
 
 use std::sync::Arc;
 
@@ -18,19 +18,17 @@ use crate::record::{Record, sql_code, sql_ordinal};
 /// What an attempt takes of a commit besides the body of its reply.
 const OVERHEAD: usize = 1_024;
 
-/// Settles. `held` are those whose lease still holds, each delivery once; `told` has the health after each.
+/// Settles. `held` are those whose lease still holds; `told` has the health after each.
 const SETTLE: &str = "-- settle: attempts, deliveries and health, where the lease holds
-    WITH locked AS MATERIALIZED (
-        SELECT g.*
+    WITH held AS (
+        UPDATE deliveries d
+        SET state = g.state, due_at = g.retry_at, lease_token = NULL, lease_until = NULL, attempts = g.number, last_status = g.status, why = g.why,
+            ended_at = CASE WHEN g.state = 0 THEN NULL ELSE g.ended_at END
         FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::integer[], $9::smallint[],
-                    $10::bigint[], $11::smallint[], $12::smallint[], $13::bytea[], $14::bytea[]) WITH ORDINALITY
+                    $10::bigint[], $11::smallint[], $12::smallint[], $13::bytea[], $14::bytea[], $15::bigint[])
              AS g(event, ordinal, webhook, token, number, started_at, ended_at, status, verdict, retry_at, why, state, detail, reply_body, n)
-        JOIN deliveries d ON d.event = g.event AND d.ordinal = g.ordinal
-        WHERE d.lease_token = g.token
-        ORDER BY d.event, d.ordinal, g.n FOR UPDATE OF d
-    ), held AS MATERIALIZED (
-        SELECT *, verdict = 0 AS success FROM (SELECT *, row_number() OVER (PARTITION BY event, ordinal ORDER BY n) AS place FROM locked) l
-        WHERE place = 1
+        WHERE d.event = g.event AND d.ordinal = g.ordinal AND d.lease_token = g.token
+        RETURNING g.*, g.verdict = 0 AS success
     ), health AS MATERIALIZED (
         SELECT webhook, failing_since FROM webhook_health WHERE webhook IN (SELECT webhook FROM held) ORDER BY webhook FOR UPDATE
     ), spans AS (
@@ -42,14 +40,9 @@ const SETTLE: &str = "-- settle: attempts, deliveries and health, where the leas
                    first_value(s.ended_at) OVER (PARTITION BY s.webhook, s.span, s.success ORDER BY s.n)
                ) END AS failing_since
         FROM spans s LEFT JOIN health h ON h.webhook = s.webhook
-    ), moved AS (
-        UPDATE deliveries d
-        SET state = h.state, due_at = h.retry_at, lease_token = NULL, lease_until = NULL, attempts = h.number, last_status = h.status, why = h.why,
-            ended_at = CASE WHEN h.state = 0 THEN NULL ELSE h.ended_at END
-        FROM held h WHERE d.event = h.event AND d.ordinal = h.ordinal
     ), logged AS (
         INSERT INTO attempts (event, ordinal, number, started_at, ended_at, status, verdict, retry_at, why, detail, reply_body)
-        SELECT event, ordinal, number, started_at, ended_at, status, verdict, retry_at, why, detail, reply_body FROM held ORDER BY event, ordinal
+        SELECT event, ordinal, number, started_at, ended_at, status, verdict, retry_at, why, detail, reply_body FROM held
     ), healed AS (
         UPDATE webhook_health w
         SET attempts = w.attempts + t.attempts, failures = w.failures + t.failures, last_attempt_at = t.last_attempt_at,
@@ -91,16 +84,24 @@ async fn settle(held: &Held, settlements: &[&Settlement]) -> Outcome<Vec<Settled
     if settlements.is_empty() {
         return Ok(answers);
     }
-    let columns = Columns::of(settlements)?;
+    let columns = Columns::of(&in_order(settlements))?;
     let statement = held.client().prepare_cached(SETTLE).await?;
     for row in held.client().query(&statement, &columns.parameters()).await? {
         let record = Record::new(&row, "deliveries", &["n"]);
-        let place = record.convert("n", |number: i64| usize::try_from(number).ok()?.checked_sub(1))?;
+        let place = record.convert("n", |number: i64| usize::try_from(number).ok())?;
         let failing_since = record.optional_time("failing_since")?;
         let answer = answers.get_mut(place).ok_or_else(|| record.damaged("n", "more than there were"))?;
         *answer = Settled::Recorded { failing_since };
     }
     Ok(answers)
+}
+
+/// With their places, by delivery; of those of one lease the first alone, as it leaves the others none.
+fn in_order<'a>(settlements: &[&'a Settlement]) -> Vec<(i64, &'a Settlement)> {
+    let mut numbered: Vec<_> = (0..).zip(settlements.iter().copied()).collect();
+    numbered.sort_by_key(|(_, settlement)| (settlement.attempt.delivery, settlement.lease)); // stable: by place among equals
+    numbered.dedup_by_key(|(_, settlement)| (settlement.attempt.delivery, settlement.lease));
+    numbered
 }
 
 /// Settlements as the arrays that the statement takes.
@@ -120,12 +121,14 @@ struct Columns<'a> {
     states: Vec<i16>,
     details: Vec<Vec<u8>>,
     reply_bodies: Vec<Option<&'a [u8]>>,
+    places: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(settlements: &[&'a Settlement]) -> Outcome<Self> {
+    fn of(settlements: &[(i64, &'a Settlement)]) -> Outcome<Self> {
         let mut columns = Self::default();
-        for settlement in settlements {
+        for (place, settlement) in settlements {
+            columns.places.push(*place);
             columns.add(settlement)?;
         }
         Ok(columns)
@@ -156,7 +159,7 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 14] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 15] {
         [
             &self.events,
             &self.ordinals,
@@ -172,6 +175,7 @@ impl<'a> Columns<'a> {
             &self.states,
             &self.details,
             &self.reply_bodies,
+            &self.places,
         ]
     }
 }

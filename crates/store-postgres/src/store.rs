@@ -141,11 +141,12 @@ impl PostgresStore {
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
-        let pool = |connections| {
-            let pool = Pool::new(&connecting.config, &tls, connections, &options);
+        let pool = |config, connections| {
+            let pool = Pool::new(config, &tls, connections, &options);
             pool.map(Arc::new).map_err(|why| OpenError::Refused { why })
         };
-        let (road, pool) = (pool(config::ROAD_CONNECTIONS)?, pool(connecting.others)?);
+        let road = pool(&connecting.road, config::ROAD_CONNECTIONS)?;
+        let pool = pool(&connecting.config, connecting.others)?;
         let tasks = TaskSet::new(Shutdown::new());
         let store = Self {
             changes: Changes::listen(&tasks, connecting.config.clone(), tls.clone(), &options),
