@@ -247,18 +247,21 @@ setup_faults() {
   say "faults: $(xfs_io -V), $(ip -V)"
 }
 
-# The database of the cluster store. Its tests start servers of their own, unless TEST_DATABASE_URL names one.
+# The database of the cluster store. Its tests start servers of their own, and take one that TEST_DATABASE_URL names for those that need not stop it.
 setup_postgres() {
-  if [ -n "${TEST_DATABASE_URL:-}" ]; then
-    say "PostgreSQL: the one of TEST_DATABASE_URL"
-    return
-  fi
   local found
-  found=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-  [ -n "$found" ] || apt_install postgresql
-  found=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-  [ -n "$found" ] || fail "PostgreSQL was installed, but is not in /usr/lib/postgresql" "set TEST_DATABASE_URL to the URL of a server, then run this again"
+  found=$(find_postgres)
+  if [ -z "$found" ]; then
+    apt_install postgresql
+    found=$(find_postgres)
+    [ -n "$found" ] || fail "PostgreSQL was installed, but is not in /usr/lib/postgresql" "look for it with: dpkg -L postgresql"
+  fi
   say "$("$found/postgres" --version)"
+}
+
+# The newest one that Debian's packages brought.
+find_postgres() {
+  find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1
 }
 
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.

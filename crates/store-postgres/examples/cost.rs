@@ -23,12 +23,12 @@ const WEBHOOKS: u16 = 50;
 #[tokio::main]
 async fn main() {
     let server = EphemeralPostgres::start(&[("fsync", "on"), ("full_page_writes", "on"), ("max_wal_size", "4GB")]);
-    let url = server.url_of(&server.database().await);
+    let database = server.database().await;
+    let url = server.url_of(&database);
     let clock = Arc::new(SystemClock::new());
     let options = PostgresOptions::new(clock.clone(), Arc::new(SystemEntropy));
-    let store = PostgresStore::open(&PostgresConfig::new(url.clone()), options).await.unwrap();
-    let (admin, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-    tokio::task::spawn(connection);
+    let store = PostgresStore::open(&PostgresConfig::new(url), options).await.unwrap();
+    let admin = server.connect(&database).await;
     let environment = furnish(&store).await;
     println!("callers  events   append: ours  server     ms   settle: ours  server     ms   (µs of processor time an event; ms a commit)");
     for (callers, batch, rounds) in [(1, 1, 1_000), (1, 32, 300), (1, 256, 100), (64, 1, 200), (256, 1, 100)] {
@@ -57,8 +57,11 @@ async fn main() {
                 (after.0 - before.0) as f64 / 1_000.0 / f64::from(rounds),
             ));
         }
-        let [(a, b, c), (d, e, f)] = figures[..] else { return };
-        println!("{callers:7} {batch:7} {a:15.1} {b:7.1} {c:6.2} {d:14.1} {e:7.1} {f:6.2}");
+        let [append, settle] = figures[..] else { return };
+        println!(
+            "{callers:7} {batch:7} {:15.1} {:7.1} {:6.2} {:14.1} {:7.1} {:6.2}",
+            append.0, append.1, append.2, settle.0, settle.1, settle.2
+        );
     }
     store.close().await;
 }

@@ -18,6 +18,9 @@ const QUEUE: usize = 1_024;
 /// Verbs that share one commit at most: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
 
+/// The classes of errors that speak of what is asked for: what no column can have, what breaks a rule of the schema, what is too large.
+const REFUSALS: [&str; 3] = ["22", "23", "54"];
+
 /// A kind of verb that is done for many callers at once.
 pub(crate) trait Batch: Send + Sync + 'static {
     /// What one caller asks for.
@@ -38,10 +41,11 @@ pub(crate) trait Batch: Send + Sync + 'static {
 }
 
 type Reply<B> = oneshot::Sender<Result<<B as Batch>::Answer, StoreError>>;
-type Queue<B> = mpsc::Receiver<(<B as Batch>::Ask, Reply<B>)>;
+type Caller<B> = (<B as Batch>::Ask, Reply<B>);
+type Queue<B> = mpsc::Receiver<Caller<B>>;
 
 /// Where callers queue.
-pub(crate) struct Group<B: Batch>(Mutex<Option<mpsc::Sender<(B::Ask, Reply<B>)>>>);
+pub(crate) struct Group<B: Batch>(Mutex<Option<mpsc::Sender<Caller<B>>>>);
 
 impl<B: Batch> Group<B> {
     /// Starts the tasks that serve the queue. They end when it is closed and empty.
@@ -158,10 +162,11 @@ impl<B: Batch> Lane<B> {
     }
 }
 
-/// True when the server answered that it does not do it: then nothing of it was done. When the connection broke, nobody knows.
+/// True when it is one of the verbs that cannot be done: then nothing was done, and the others may well be. When the server is busy or the connection
+/// broke, trying each alone would take as many times as long, or do twice what was done.
 fn is_refusal(fault: &Fault) -> bool {
     match fault {
-        Fault::Sql(error) => error.as_db_error().is_some() && !error.is_closed(),
+        Fault::Sql(error) => error.code().is_some_and(|code| REFUSALS.contains(&&code.code()[..2])),
         Fault::Damaged(_) => true,
         Fault::Away(_) => false,
     }

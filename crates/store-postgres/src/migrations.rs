@@ -96,14 +96,13 @@ async fn version(db: &Transaction<'_>) -> Outcome<Result<usize, OpenError>> {
             Some(migration) if record.get::<&[u8]>("checksum")? != checksum(migration) => {
                 return Ok(Err(OpenError::Changed { version }));
             }
-            Some(_) => {}
             None if works_from > KNOWN => {
                 return Ok(Err(OpenError::Newer {
                     found: version,
                     known: KNOWN,
                 }));
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
     Ok(Ok(applied.len()))

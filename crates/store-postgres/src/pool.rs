@@ -210,7 +210,7 @@ macro_rules! read {
             $work.await
         })
         .await;
-        Ok(held.finish(done)?)
+        held.finish(done)
     }};
 }
 
@@ -226,7 +226,7 @@ macro_rules! transact {
             Ok::<_, crate::fault::Fault>(answer)
         })
         .await;
-        Ok(held.finish(done)?)
+        held.finish(done)
     }};
 }
 

@@ -24,123 +24,123 @@ type Answer<T, E> = Result<Result<T, E>, StoreError>;
 #[async_trait]
 impl Store for PostgresStore {
     async fn keep_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<MasterKeyId, StoreError> {
-        write!(self, db => keys::keep(db, id, at))
+        Ok(write!(self, db => keys::keep(db, id, at))?)
     }
 
     async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError> {
-        write!(self, db => keys::change(db, id, at))
+        Ok(write!(self, db => keys::change(db, id, at))?)
     }
 
     async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError> {
-        write!(self, db => keys::retire(db, id))
+        Ok(write!(self, db => keys::retire(db, id))?)
     }
 
     async fn master_keys(&self) -> Result<Vec<MasterKeyUse>, StoreError> {
-        snapshot!(self, db => keys::all(db))
+        Ok(snapshot!(self, db => keys::all(db))?)
     }
 
     async fn sealed_webhooks(&self, but: MasterKeyId, after: Option<WebhookId>, limit: usize) -> Result<Vec<SealedWebhook>, StoreError> {
-        read!(self, db => keys::sealed_webhooks(db, but, after, limit))
+        Ok(read!(self, db => keys::sealed_webhooks(db, but, after, limit))?)
     }
 
     async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError> {
-        write!(self, db => keys::reseal(db, &values))
+        Ok(write!(self, db => keys::reseal(db, &values))?)
     }
 
     async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError> {
-        read!(self, db => keys::own(db))
+        Ok(read!(self, db => keys::own(db))?)
     }
 
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError> {
-        write!(self, db => keys::change_own(db, key))
+        Ok(write!(self, db => keys::change_own(db, key))?)
     }
 
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {
-        write!(self, db => environments::create(db, environment))
+        Ok(write!(self, db => environments::create(db, environment))?)
     }
 
     async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
-        read!(self, db => environments::all(db))
+        Ok(read!(self, db => environments::all(db))?)
     }
 
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Answer<Option<Environment>, NameTaken> {
-        write!(self, db => environments::change(db, id, change))
+        Ok(write!(self, db => environments::change(db, id, change))?)
     }
 
     async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Answer<(), DeleteEnvironmentError> {
-        write!(self, db => environments::delete(db, id, force))
+        Ok(write!(self, db => environments::delete(db, id, force))?)
     }
 
     async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError> {
-        write!(self, db => environments::copy(db, from, to, at))
+        Ok(write!(self, db => environments::copy(db, from, to, at))?)
     }
 
     async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError> {
-        snapshot!(self, db => environments::what_it_holds(db, id))
+        Ok(snapshot!(self, db => environments::what_it_holds(db, id))?)
     }
 
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
-        read!(self, db => credentials::create(db, credential))
+        Ok(read!(self, db => credentials::create(db, credential))?)
     }
 
     async fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
-        read!(self, db => credentials::all(db))
+        Ok(read!(self, db => credentials::all(db))?)
     }
 
     async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError> {
-        read!(self, db => credentials::delete(db, environment, id))
+        Ok(read!(self, db => credentials::delete(db, environment, id))?)
     }
 
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken> {
-        read!(self, db => people::create(db, person))
+        Ok(read!(self, db => people::create(db, person))?)
     }
 
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
-        read!(self, db => people::all(db))
+        Ok(read!(self, db => people::all(db))?)
     }
 
     async fn change_person(&self, email: &str, change: &PersonChange) -> Answer<(), ChangePersonError> {
-        write!(self, db => people::change(db, email, change))
+        Ok(write!(self, db => people::change(db, email, change))?)
     }
 
     async fn delete_person(&self, email: &str) -> Answer<(), ChangePersonError> {
-        write!(self, db => people::delete(db, email))
+        Ok(write!(self, db => people::delete(db, email))?)
     }
 
     async fn create_session(&self, session: &Session) -> Result<bool, StoreError> {
-        read!(self, db => people::create_session(db, session))
+        Ok(read!(self, db => people::create_session(db, session))?)
     }
 
     async fn session(&self, id: SessionId, at: Timestamp) -> Result<Option<(Session, Person)>, StoreError> {
-        read!(self, db => people::session(db, id, at))
+        Ok(read!(self, db => people::session(db, id, at))?)
     }
 
     async fn touch_session(&self, id: SessionId, seen_at: Timestamp, ends_at: Timestamp) -> Result<(), StoreError> {
-        read!(self, db => people::touch_session(db, id, seen_at, ends_at))
+        Ok(read!(self, db => people::touch_session(db, id, seen_at, ends_at))?)
     }
 
     async fn sessions(&self, email: Option<&str>, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        read!(self, db => people::sessions(db, email, at))
+        Ok(read!(self, db => people::sessions(db, email, at))?)
     }
 
     async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
-        read!(self, db => people::delete_session(db, id))
+        Ok(read!(self, db => people::delete_session(db, id))?)
     }
 
     async fn end_sessions(&self, email: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
-        read!(self, db => people::end_sessions(db, email, keep))
+        Ok(read!(self, db => people::end_sessions(db, email, keep))?)
     }
 
     async fn record_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        read!(self, db => history::record_audit(db, entry))
+        Ok(read!(self, db => history::record_audit(db, entry))?)
     }
 
     async fn audit(&self, filter: &AuditFilter, page: Page<u64>) -> Result<Vec<AuditRecord>, StoreError> {
-        read!(self, db => history::audit(db, filter, page))
+        Ok(read!(self, db => history::audit(db, filter, page))?)
     }
 
     async fn add_activity(&self, activity: Vec<Activity>) -> Result<(), StoreError> {
-        read!(self, db => history::add_activity(db, &activity))
+        Ok(read!(self, db => history::add_activity(db, &activity))?)
     }
 
     async fn activity(
@@ -150,23 +150,23 @@ impl Store for PostgresStore {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Activity>, StoreError> {
-        read!(self, db => history::activity(db, environment, webhooks, from, until))
+        Ok(read!(self, db => history::activity(db, environment, webhooks, from, until))?)
     }
 
     async fn create_event_type(&self, environment: EnvironmentId, event_type: &CustomEventType) -> Answer<(), CreateEventTypeError> {
-        write!(self, db => event_types::create(db, environment, event_type))
+        Ok(write!(self, db => event_types::create(db, environment, event_type))?)
     }
 
     async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError> {
-        write!(self, db => event_types::delete(db, environment, key))
+        Ok(write!(self, db => event_types::delete(db, environment, key))?)
     }
 
     async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
-        write!(self, db => webhooks::create(db, webhook))
+        Ok(write!(self, db => webhooks::create(db, webhook))?)
     }
 
     async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError> {
-        read!(self, db => webhooks::one(db, environment, id))
+        Ok(read!(self, db => webhooks::one(db, environment, id))?)
     }
 
     async fn webhooks(
@@ -175,31 +175,31 @@ impl Store for PostgresStore {
         filter: &WebhookFilter,
         page: Page<WebhookId>,
     ) -> Result<Vec<WebhookWithHealth>, StoreError> {
-        read!(self, db => webhooks::list(db, environment, filter, page))
+        Ok(read!(self, db => webhooks::list(db, environment, filter, page))?)
     }
 
     async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Answer<(), ReplaceWebhookError> {
-        write!(self, db => webhooks::replace(db, webhook, unchanged_since))
+        Ok(write!(self, db => webhooks::replace(db, webhook, unchanged_since))?)
     }
 
     async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, at: Timestamp) -> Result<bool, StoreError> {
-        write!(self, db => webhooks::delete(db, environment, id, at))
+        Ok(write!(self, db => webhooks::delete(db, environment, id, at))?)
     }
 
     async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError> {
-        write!(self, db => webhooks::disable(db, id, why, at))
+        Ok(write!(self, db => webhooks::disable(db, id, why, at))?)
     }
 
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {
-        snapshot!(self, db => webhooks::routing(db, environment))
+        Ok(snapshot!(self, db => webhooks::routing(db, environment))?)
     }
 
     async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError> {
-        snapshot!(self, db => webhooks::routing_changes(db, environment, since))
+        Ok(snapshot!(self, db => webhooks::routing_changes(db, environment, since))?)
     }
 
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError> {
-        read!(self, db => environments::versions(db))
+        Ok(read!(self, db => environments::versions(db))?)
     }
 
     async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
@@ -211,11 +211,11 @@ impl Store for PostgresStore {
     }
 
     async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError> {
-        read!(self, db => lease::lease_due(db, webhook, at, want, grant))
+        Ok(read!(self, db => lease::lease_due(db, webhook, at, want, grant))?)
     }
 
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError> {
-        read!(self, db => lease::due_webhooks(db))
+        Ok(read!(self, db => lease::due_webhooks(db))?)
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
@@ -223,47 +223,47 @@ impl Store for PostgresStore {
     }
 
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError> {
-        read!(self, db => lease::release(db, &leases))
+        Ok(read!(self, db => lease::release(db, &leases))?)
     }
 
     async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        read!(self, db => lease::cancel_pending(db, webhook, why, at, limit))
+        Ok(read!(self, db => lease::cancel_pending(db, webhook, why, at, limit))?)
     }
 
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError> {
-        write!(self, db => deliveries::resend(db, environment, delivery, at))
+        Ok(write!(self, db => deliveries::resend(db, environment, delivery, at))?)
     }
 
     async fn event(&self, environment: EnvironmentId, id: EventId) -> Result<Option<Event>, StoreError> {
-        read!(self, db => events::one(db, environment, id))
+        Ok(read!(self, db => events::one(db, environment, id))?)
     }
 
     async fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError> {
-        read!(self, db => events::list(db, filter, page))
+        Ok(read!(self, db => events::list(db, filter, page))?)
     }
 
     async fn event_at(&self, environment: EnvironmentId, before: Option<EventId>, places: usize) -> Result<Option<EventId>, StoreError> {
-        read!(self, db => events::at(db, environment, before, places))
+        Ok(read!(self, db => events::at(db, environment, before, places))?)
     }
 
     async fn delivery(&self, environment: EnvironmentId, id: DeliveryId, at: Timestamp) -> Result<Option<DeliveryDetail>, StoreError> {
-        snapshot!(self, db => deliveries::one(db, environment, id, at))
+        Ok(snapshot!(self, db => deliveries::one(db, environment, id, at))?)
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter, page: Page<DeliveryId>, at: Timestamp) -> Result<Vec<Delivery>, StoreError> {
-        read!(self, db => deliveries::list(db, filter, page, at))
+        Ok(read!(self, db => deliveries::list(db, filter, page, at))?)
     }
 
     async fn count_deliveries(&self, filter: &DeliveryFilter, cap: usize) -> Result<usize, StoreError> {
-        read!(self, db => deliveries::count(db, filter, cap))
+        Ok(read!(self, db => deliveries::count(db, filter, cap))?)
     }
 
     async fn prune(&self, environment: EnvironmentId, before: Timestamp, limit: usize) -> Result<Pruned, StoreError> {
-        write!(self, db => upkeep::prune(db, environment, before, limit))
+        Ok(write!(self, db => upkeep::prune(db, environment, before, limit))?)
     }
 
     async fn forget_keys(&self, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        read!(self, db => upkeep::forget_keys(db, at, limit))
+        Ok(read!(self, db => upkeep::forget_keys(db, at, limit))?)
     }
 
     async fn forget_history(
@@ -273,18 +273,18 @@ impl Store for PostgresStore {
         activity_before: Timestamp,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        write!(self, db => history::forget(db, at, audit_before, activity_before, limit))
+        Ok(write!(self, db => history::forget(db, at, audit_before, activity_before, limit))?)
     }
 
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {
-        read!(self, db => upkeep::deleted_environments(db))
+        Ok(read!(self, db => upkeep::deleted_environments(db))?)
     }
 
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {
-        read!(self, db => upkeep::stats(db, at))
+        Ok(read!(self, db => upkeep::stats(db, at))?)
     }
 
     async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError> {
-        snapshot!(self, db => verify::step(db, place, as_of, limit))
+        Ok(snapshot!(self, db => verify::step(db, place, as_of, limit))?)
     }
 }

@@ -47,7 +47,7 @@ struct Own {
     options: String,
     child: Mutex<Child>,
     /// The server ends when this is closed.
-    _life: ChildStdin,
+    life: Option<ChildStdin>,
 }
 
 /// A database of one test.
@@ -169,7 +169,7 @@ impl EphemeralPostgres {
                 folder: folder.to_owned(),
                 options,
                 child: Mutex::new(child),
-                _life: life,
+                life: Some(life),
             }),
             made: AtomicU64::new(0),
             done: Mutex::default(),
@@ -194,6 +194,11 @@ impl EphemeralPostgres {
         let (server, _) = base.rsplit_once('/').unwrap_or((base, ""));
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
         format!("{server}/{database}{query}")
+    }
+
+    /// A connection to a database of it, without encryption.
+    pub async fn connect(&self, database: &str) -> Client {
+        connect(&self.url_of(database)).await
     }
 
     /// Makes an empty database, and removes those that tests are done with.
@@ -242,23 +247,14 @@ impl EphemeralPostgres {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        let Self { child, bin, folder, .. } = self;
-        // The shell does the same when the process dies; here it is waited for.
-        let _ = as_server()
-            .arg(bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(folder.join("data"))
-            .args(["-m", "immediate", "-w", "stop"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        let _ = child.lock().try_wait();
+        drop(self.life.take());
+        let _ = self.child.lock().wait(); // the shell removes the server and its folder
     }
 }
 
 async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the server takes connections");
-    tokio::task::spawn(connection);
+    tokio::runtime::Handle::current().spawn(connection);
     client
 }
 
@@ -319,7 +315,7 @@ fn binaries() -> PathBuf {
         .max();
     let advice =
         || format!("there is no PostgreSQL in {INSTALLED}: run `apt-get install postgresql`, or set {GIVEN} to the URL of a server");
-    newest.map(|(_, bin)| bin).unwrap_or_else(|| panic!("{}", advice()))
+    newest.map_or_else(|| panic!("{}", advice()), |(_, bin)| bin)
 }
 
 fn free_port() -> u16 {

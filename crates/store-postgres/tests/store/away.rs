@@ -1,5 +1,6 @@
 //! When the database is away, or connections to it break.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tidings_store::{EventFilter, Page, Store, StoreError};
 use tidings_testkit::{EphemeralPostgres, TestDatabase};
 use tokio::task::JoinSet;
 
-use crate::world::{append, at, event, furnish, keyed, open, open_with, with_clock};
+use crate::world::{append, at, event, furnish, keyed, open, open_with, options, with_clock};
 
 /// Longer than anybody waits before the next try.
 const LONG: Duration = Duration::from_secs(60);
@@ -69,7 +70,8 @@ async fn what_is_tried_again_after_a_broken_connection_is_there_once() {
     }
     let (done, admin) = (Arc::new(AtomicBool::new(false)), database.connect().await);
     let over = Arc::clone(&done);
-    let killer = tokio::task::spawn(async move {
+    let mut killer = JoinSet::new();
+    killer.spawn(async move {
         let others =
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let mut killed = 0;
@@ -81,7 +83,8 @@ async fn what_is_tried_again_after_a_broken_connection_is_there_once() {
     });
     let failed: usize = writers.join_all().await.into_iter().sum();
     done.store(true, Ordering::Release);
-    assert!(killer.await.unwrap() > 0 && failed > 0, "connections were to be broken");
+    let killed: i64 = killer.join_all().await.into_iter().sum();
+    assert!(killed > 0 && failed > 0, "connections were to be broken");
     let mut events = store.events(&EventFilter::of(environment), Page::first(10_000)).await;
     while events.is_err() {
         events = store.events(&EventFilter::of(environment), Page::first(10_000)).await;
@@ -89,31 +92,39 @@ async fn what_is_tried_again_after_a_broken_connection_is_there_once() {
     assert_eq!(events.unwrap().len(), WRITERS * EVENTS);
 }
 
-/// A server that has become a standby refuses to write. Connections to it are given up, so that the next finds the server that writes now.
+/// A server that does not write any more, as one that has become a standby. Connections to it are given up, and the store looks for one that writes.
 #[tokio::test]
-async fn a_connection_that_cannot_write_any_more_is_given_up() {
-    let database = TestDatabase::new().await;
-    let store = open(&database).await;
+async fn connections_to_a_server_that_does_not_write_any_more_are_given_up() {
+    let server = EphemeralPostgres::start(&[]);
+    let database = server.database().await;
+    let store = open_with(&server.url_of(&database), options()).await;
     let (environment, _) = furnish(&store).await;
     let event = event(&store, environment, &[]).await;
-    let admin = database.connect().await;
-    let name = database.name();
-    let read_only = async |on: bool| {
-        let sql = format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
-        admin
-            .batch_execute(&format!("SET default_transaction_read_only = off; {sql}"))
-            .await
-            .unwrap();
+    let admin = server.connect(&database).await;
+    admin.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    let read_only = async |setting: &str| {
+        let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {setting}");
+        admin.batch_execute(&sql).await.unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     };
-    // New connections are read-only, and refused for it: a store looks for a server that writes.
-    read_only(true).await;
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    admin.query(others, &[]).await.unwrap();
-    for _ in 0..8 {
-        assert!(store.append(vec![event.clone()]).await.is_err());
+    let connections = async || {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()";
+        let rows = admin.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, i32>(0)).collect::<BTreeSet<_>>()
+    };
+    let before = connections().await;
+    append(&store, event.clone()).await;
+    let appending = &connections().await - &before;
+    assert!(!appending.is_empty(), "appends have connections of their own");
+    read_only("on").await;
+    while store.append(vec![event.clone()]).await.is_ok() {
+        tokio::task::yield_now().await;
     }
-    read_only(false).await;
+    read_only("off").await;
     while store.append(vec![event.clone()]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    while !connections().await.is_disjoint(&appending) {
         tokio::task::yield_now().await;
     }
 }

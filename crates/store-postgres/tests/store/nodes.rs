@@ -29,7 +29,8 @@ async fn no_event_appears_behind_one_that_was_seen() {
     }
     let written = Arc::new(AtomicBool::new(false));
     let (reader, done) = (nodes[1].clone(), Arc::clone(&written));
-    let seen = tokio::task::spawn(async move {
+    let mut reading = JoinSet::new();
+    reading.spawn(async move {
         let mut seen = Vec::new();
         while !done.load(Ordering::Acquire) {
             seen.push(ids(&reader, environment).await);
@@ -40,7 +41,7 @@ async fn no_event_appears_behind_one_that_was_seen() {
     written.store(true, Ordering::Release);
     let all = ids(&nodes[0], environment).await;
     assert_eq!(all.len(), 8 * 25 * 3);
-    for seen in seen.await.unwrap() {
+    for seen in reading.join_all().await.concat() {
         assert_eq!(seen, all[..seen.len()]);
     }
 }

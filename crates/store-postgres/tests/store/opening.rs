@@ -66,10 +66,7 @@ async fn who_the_database_is_is_looked_at_when_that_is_asked_for() {
     let name = server.database().await;
     let url = |parameters: &str| format!("{}?{parameters}", server.url_of(&name));
     let encrypted = async || {
-        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::task::spawn(connection);
+        let client = server.connect(&name).await;
         let sql = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'tidings' AND ssl";
         client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
     };
@@ -81,10 +78,7 @@ async fn who_the_database_is_is_looked_at_when_that_is_asked_for() {
         store.close().await;
         drop(store);
         let gone = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tidings'";
-        let (client, connection) = tokio_postgres::connect(&url("sslmode=disable"), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::task::spawn(connection);
+        let client = server.connect(&name).await;
         while !client.query(gone, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
@@ -101,11 +95,7 @@ async fn who_the_database_is_is_looked_at_when_that_is_asked_for() {
 #[tokio::test]
 async fn a_database_that_cannot_hold_every_text_is_refused() {
     let server = EphemeralPostgres::start(&[]);
-    let admin = server.database().await;
-    let (client, connection) = tokio_postgres::connect(&server.url_of(&admin), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::task::spawn(connection);
+    let client = server.connect(&server.database().await).await;
     client
         .batch_execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
         .await
