@@ -18,19 +18,16 @@ use crate::record::run;
 use crate::store::PostgresOptions;
 
 /// Where nodes listen.
-const CHANNEL: &str = "tidings_routing";
-
+pub(crate) const CHANNEL: &str = "tidings_routing";
 const LISTEN: &str = "LISTEN tidings_routing";
 
-/// Tells all nodes, when the transaction is committed.
+/// Tells all nodes, when the transaction is committed. The parameters are the channel, and the environment as text.
+pub(crate) const NOTIFY: &str = "-- changes::notify: once it is committed
+    SELECT pg_notify($1, $2)";
+
+/// Tells all nodes of an environment that is new, or gone.
 pub(crate) async fn notify(db: &Transaction<'_>, environment: EnvironmentId) -> Outcome<()> {
-    run(
-        db,
-        "-- changes::notify: once it is committed
-         SELECT pg_notify($1, $2)",
-        &[&CHANNEL, &environment.to_string()],
-    )
-    .await?;
+    run(db, NOTIFY, &[&CHANNEL, &environment.to_string()]).await?;
     Ok(())
 }
 

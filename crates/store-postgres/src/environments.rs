@@ -1,13 +1,14 @@
 //! Environments.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use futures::join;
 use tidings_model::{Environment, EnvironmentId, Settings, Timestamp};
 use tidings_store::{CopyReport, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, NameTaken, Routing};
 use tokio_postgres::Row;
 
 use crate::fault::{Fault, Outcome, exactly_one};
 use crate::locks::{self, Turn};
-use crate::record::{self, Record, count, rows, run};
+use crate::record::{self, Parameters, Record, count, rows, run};
 use crate::{changes, event_types, webhooks};
 
 /// Events are counted up to this when somebody wants to delete an environment: more would not change the answer.
@@ -206,18 +207,21 @@ pub(crate) async fn lock(db: &Transaction<'_>, id: EnvironmentId) -> Outcome<Opt
 
 impl Locked {
     /// Makes every routing that was read so far stale, and tells other nodes. It is the last thing that a transaction does: from here to its end no
-    /// node appends, so that an append either was before all of the change or sees the new version.
+    /// node appends, so that an append either was before all of the change or sees the new version. So all of it is sent at once.
     pub(crate) async fn raise(self, db: &Transaction<'_>) -> Outcome<()> {
-        locks::take(db, Turn::Road).await?;
-        let raised = run(
-            db,
-            "-- environments::raise: by one
-             UPDATE environments SET routing_version = $2 WHERE id = $1",
-            &[&self.row, &self.next_version],
-        )
-        .await?;
-        exactly_one(raised, "environments", self.row)?;
-        changes::notify(db, self.id).await
+        let raise = "-- environments::raise: by one
+            UPDATE environments SET routing_version = $2 WHERE id = $1";
+        let (take, raise) = (db.prepare_cached(locks::TAKE).await?, db.prepare_cached(raise).await?);
+        let (lock, tell) = (Turn::Road.lock(), db.prepare_cached(changes::NOTIFY).await?);
+        let channel = changes::CHANNEL;
+        let id = self.id.to_string();
+        let (of_take, of_raise, of_tell): (Parameters<'_>, Parameters<'_>, Parameters<'_>) =
+            (&[&lock], &[&self.row, &self.next_version], &[&channel, &id]);
+        let (taken, raised, told) = join!(db.execute(&take, of_take), db.execute(&raise, of_raise), db.execute(&tell, of_tell),);
+        taken?;
+        exactly_one(raised?, "environments", self.row)?;
+        told?;
+        Ok(())
     }
 }
 
