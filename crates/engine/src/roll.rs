@@ -194,6 +194,7 @@ impl Engine {
     /// Beats until the end, at once when somebody says that something was changed.
     pub(crate) async fn beat(self: Arc<Self>) -> Result<(), StoreError> {
         let mut due = self.clock.now() + self.roll.parts.beat_every; // it has beaten when it joined
+        let (mut seen, mut listens) = (0, true);
         loop {
             let now = self.clock.now();
             let wait = due.since(now).min(self.roll.parts.beat_every);
@@ -202,9 +203,19 @@ impl Engine {
                 () = self.tasks.shutdown().begun() => return Ok(()),
                 () = self.clock.sleep(wait) => {
                     due = self.clock.now() + self.roll.parts.beat_every;
+                    listens = true;
                     self.beat_tick().await
                 }
-                () = self.store.nudged() => self.hear().await,
+                told = self.store.changed(seen), if listens => match told {
+                    Ok(now) => {
+                        seen = now;
+                        self.hear().await
+                    }
+                    Err(_) => {
+                        listens = false; // until the next beat, which says what is wrong
+                        Ok(())
+                    }
+                },
             };
             match beat {
                 Ok(()) => {}

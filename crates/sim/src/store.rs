@@ -179,10 +179,6 @@ macro_rules! faulty {
                 self.pass(self.inner.$name($($argument),*)).await
             })*
 
-            async fn nudged(&self) {
-                std::future::pending().await
-            }
-
             async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
                 self.pass(self.inner.append(self.append_sabotaged(events))).await
             }

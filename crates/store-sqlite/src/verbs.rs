@@ -82,10 +82,6 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| lease::end_lost(tx, &alive)).await
     }
 
-    async fn nudged(&self) {
-        std::future::pending().await // the folder is this process's alone
-    }
-
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {
         let environment = environment.clone();
         self.change(move |tx| environments::create(tx, &environment)).await

@@ -61,8 +61,13 @@ pub trait Store: Send + Sync {
     async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError>;
     /// Ends the leases of nodes that are not on the roll: the deliveries are due as they were before. Says how many.
     async fn end_lost_leases(&self) -> Result<usize, StoreError>;
-    /// Returns when another process may have changed what nodes keep in memory: a nudge to look, which may come for nothing, or not at all.
-    async fn nudged(&self);
+    /// Waits until something may have been changed that nodes keep in memory, by another node too, since this last answered `seen` (0 to begin with).
+    /// A nudge to beat, which tells the truth: it may come late, or for nothing, and where only one process has the store open it need not come at
+    /// all. Nothing is lost when the wait is given up.
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let _ = seen;
+        std::future::pending().await
+    }
 
     // Environments.
 
@@ -174,12 +179,6 @@ pub trait Store: Send + Sync {
     async fn routing_changes(&self, environment: EnvironmentId, since: u64) -> Result<Option<RoutingChanges>, StoreError>;
     /// The current routing version of every environment.
     async fn routing_versions(&self) -> Result<Vec<(EnvironmentId, u64)>, StoreError>;
-    /// Waits until the routing of some environment may have been changed, by another node too, since this last answered `seen` (0 to begin with). A
-    /// nudge to ask for the versions: it may come late, or for nothing, and where only one process has the store open it need not come at all.
-    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
-        let _ = seen;
-        std::future::pending().await
-    }
 
     // The road.
 

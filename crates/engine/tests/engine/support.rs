@@ -340,7 +340,7 @@ pub(crate) async fn pass(clock: &ManualClock, duration: Duration) {
 }
 
 /// Lets every task run until all of them wait: they share this thread, and none of them waits for the outside world.
-async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }

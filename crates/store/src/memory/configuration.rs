@@ -31,15 +31,9 @@ impl State {
 
     /// An environment, with its version raised: whoever asks is about to change it.
     pub(super) fn changing(&mut self, id: EnvironmentId) -> Option<&mut EnvironmentRow> {
-        self.tell();
         let row = self.environment_mut(id)?;
         row.version += 1;
         Some(row)
-    }
-
-    /// Wakes whoever waits for a change.
-    fn tell(&self) {
-        self.changes.send_modify(|changes| *changes += 1);
     }
 
     fn name_taken(&self, name: &str, by_other_than: EnvironmentId) -> bool {
@@ -52,7 +46,6 @@ impl State {
         if self.name_taken(&environment.name, environment.id) {
             return Err(NameTaken);
         }
-        self.tell();
         self.environments.push(EnvironmentRow {
             environment: environment.clone(),
             version: 1,
@@ -99,7 +92,6 @@ impl State {
         if !force && !holds.is_empty() {
             return Err(DeleteEnvironmentError::Holds(holds));
         }
-        self.tell();
         self.environments.retain(|row| row.environment.id != id);
         self.credentials.retain(|credential| credential.environment != id);
         self.webhooks.retain(|_, held| held.webhook.environment != id);
@@ -146,7 +138,6 @@ impl State {
         }
         row.event_types.insert(event_type.key.clone(), event_type.clone());
         row.version += 1;
-        self.tell();
         Ok(())
     }
 
@@ -154,7 +145,6 @@ impl State {
         let Some(row) = self.environment_mut(id) else { return false };
         let removed = row.event_types.remove(key).is_some();
         row.version += u64::from(removed);
-        self.tell();
         removed
     }
 

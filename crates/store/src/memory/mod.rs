@@ -56,10 +56,11 @@ impl MemStore {
         self.state.lock()
     }
 
-    /// The state, of which something is about to change that nodes keep in memory.
+    /// The state, of which something is about to change that nodes keep in memory. Who waits for that is told, and has to wait until it is done.
     fn changing(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
         state.roll.changed();
+        state.changes.send_modify(|changes| *changes += 1);
         state
     }
 }
@@ -87,7 +88,7 @@ struct State {
     /// Numbers of the audit log that were given out.
     audited: u64,
     activity: BTreeMap<history::ActivityKey, ActivityCounts>,
-    /// Changes of routings, for whoever waits for one.
+    /// Changes of what nodes keep in memory, for whoever waits for one.
     changes: watch::Sender<u64>,
     webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
     /// The routing versions that the last changes of webhooks raised.
@@ -155,8 +156,12 @@ impl Store for MemStore {
         Ok(self.state().end_lost_leases())
     }
 
-    async fn nudged(&self) {
-        std::future::pending().await
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let mut changes = self.state().changes.subscribe();
+        let changed = changes.wait_for(|changes| *changes != seen).await;
+        changed
+            .map(|changes| *changes)
+            .map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
     }
 
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError> {
@@ -322,14 +327,6 @@ impl Store for MemStore {
             .iter()
             .map(|row| (row.environment.id, row.version))
             .collect())
-    }
-
-    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
-        let mut changes = self.state().changes.subscribe();
-        let changed = changes.wait_for(|changes| *changes != seen).await;
-        changed
-            .map(|changes| *changes)
-            .map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
     }
 
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
