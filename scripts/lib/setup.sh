@@ -259,9 +259,9 @@ setup_postgres() {
   say "$("$found/postgres" --version)"
 }
 
-# The newest one that Debian's packages brought.
+# The newest server that Debian's packages brought; where only the client is installed, there is none.
 find_postgres() {
-  find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1
+  find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1 | sed 's|/initdb$||'
 }
 
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
