@@ -18,6 +18,28 @@ CREATE TABLE environments (
 -- Two environments never share a name, but a deleted one gives its name free.
 CREATE UNIQUE INDEX environments_by_name ON environments (folded_name) WHERE NOT deleted;
 
+-- How often something was changed that nodes keep in memory: environments, credentials, event types, webhooks, keys. Every such change raises it, as the
+-- last thing that it does. There is room on the page for the next version of the row.
+CREATE TABLE changes (
+    place  smallint PRIMARY KEY CHECK (place = 0),
+    number bigint   NOT NULL CHECK (number >= 0)
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+INSERT INTO changes (place, number) VALUES (0, 0);
+
+-- The nodes that serve this database, and what each said of itself last. The top bits of a lease's token are the number of its node, and there are no
+-- more of them. There is room on the page for the next version of a row: every node writes its own every second.
+CREATE TABLE nodes (
+    number    bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 8388607) PRIMARY KEY,
+    name      text   NOT NULL,
+    version   text   NOT NULL,
+    joined_at bigint NOT NULL,
+    beats     bigint NOT NULL CHECK (beats >= 0),
+    at        bigint NOT NULL,
+    queued    bigint NOT NULL CHECK (queued >= 0),
+    in_flight bigint NOT NULL CHECK (in_flight >= 0),
+    lag_ms    bigint NOT NULL CHECK (lag_ms >= 0)
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
 -- Who may call the interfaces. The secret itself is never here. Scopes: 1 read, 2 write, 4 operator, added up.
 CREATE TABLE credentials (
     id          bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -219,7 +241,7 @@ CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
 
 -- One event on its way to one webhook.
 -- Triggers: 0 event, 1 resend, 2 test. States: 0 pending, 1 delivered, 2 exhausted, 3 cancelled.
--- Reasons for being cancelled: 0 gone, 1 webhook disabled, 2 webhook deleted.
+-- Reasons for being cancelled: 0 gone, 1 webhook disabled, 2 webhook deleted, 3 the body of the event is not what was accepted.
 CREATE TABLE deliveries (
     event       bigint   NOT NULL,
     webhook     bigint   NOT NULL,
@@ -234,7 +256,7 @@ CREATE TABLE deliveries (
     last_status integer  CHECK (last_status BETWEEN 0 AND 65535),
     trigger     smallint NOT NULL CHECK (trigger BETWEEN 0 AND 2),
     state       smallint NOT NULL CHECK (state BETWEEN 0 AND 3),
-    why         smallint CHECK (why BETWEEN 0 AND 2),
+    why         smallint CHECK (why BETWEEN 0 AND 3),
     PRIMARY KEY (event, ordinal),
     CHECK ((state = 0) = (due_at IS NOT NULL)),
     CHECK ((state = 0) = (ended_at IS NULL)),

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use deadpool_postgres::Client;
 use futures::join;
-use tidings_model::{EventId, EventKey, TenantId, WebhookId};
+use tidings_model::{EventBody, EventId, EventKey, TenantId, WebhookId};
 use tidings_store::codes::{CANCELLED, PENDING};
 use tidings_store::{AppendRefusal, Appended, NewEvent, Start};
 use tokio_postgres::Row;
@@ -287,9 +287,12 @@ pub(crate) fn checksum(body: &[u8]) -> i64 {
     crc32fast::hash(body).into()
 }
 
-/// The columns `body` and `checksum`; nothing when the bytes are not those that were accepted.
-pub(crate) fn body(record: &Record<'_>) -> Outcome<Option<Bytes>> {
+/// Reads the columns `body` and `checksum`.
+pub(crate) fn body(record: &Record<'_>) -> Outcome<EventBody> {
     let bytes: &[u8] = record.get("body")?;
-    let whole = checksum(bytes) == record.get::<i64>("checksum")?;
-    Ok(whole.then(|| Bytes::copy_from_slice(bytes)))
+    Ok(if checksum(bytes) == record.get::<i64>("checksum")? {
+        EventBody::Whole(Bytes::copy_from_slice(bytes))
+    } else {
+        EventBody::Altered
+    })
 }

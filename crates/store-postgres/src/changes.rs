@@ -1,34 +1,33 @@
-//! Telling other nodes that the routing of an environment has changed: a nudge, which may get lost. The versions are the truth.
+//! Telling other nodes that something has changed that they keep in memory: a number that is raised, which each of them reads with its beats, and a nudge
+//! to do so at once, which may get lost.
 
 use std::convert::Infallible;
 
 use deadpool_postgres::Transaction;
 use futures::future::{FusedFuture, poll_fn};
 use futures::{FutureExt, pin_mut};
-use tidings_model::EnvironmentId;
 use tidings_runtime::{OnError, TaskSet};
 use tidings_store::StoreError;
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::fault::{Outcome, said};
+use crate::fault::{Outcome, exactly_one, said};
 use crate::pool::{Backoff, closed};
 use crate::record::run;
 use crate::store::PostgresOptions;
 
 /// Where nodes listen.
-pub(crate) const CHANNEL: &str = "tidings_routing";
-const LISTEN: &str = "LISTEN tidings_routing";
+const LISTEN: &str = "LISTEN tidings_changes";
 
-/// Tells all nodes, when the transaction is committed. The parameters are the channel, and the environment as text.
-pub(crate) const NOTIFY: &str = "-- changes::notify: once it is committed
-    SELECT pg_notify($1, $2)";
+/// Tells all nodes, when the transaction is committed. It is the last thing that a transaction does: all of them raise the same row.
+pub(crate) const TELL: &str = "-- changes::tell: by number, and by a nudge once it is committed
+    WITH raised AS (UPDATE changes SET number = number + 1 RETURNING number)
+    SELECT pg_notify('tidings_changes', number::text) FROM raised";
 
-/// Tells all nodes of an environment that is new, or gone.
-pub(crate) async fn notify(db: &Transaction<'_>, environment: EnvironmentId) -> Outcome<()> {
-    run(db, NOTIFY, &[&CHANNEL, &environment.to_string()]).await?;
-    Ok(())
+/// Tells all nodes of a change that appends are not held against.
+pub(crate) async fn tell(db: &Transaction<'_>) -> Outcome<()> {
+    exactly_one(run(db, TELL, &[]).await?, "changes", 0)
 }
 
 /// What this node has heard.

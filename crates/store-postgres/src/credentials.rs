@@ -1,9 +1,10 @@
 //! Credentials.
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use tidings_model::{Credential, CredentialId, EnvironmentId, Scopes};
 use tokio_postgres::Row;
 
+use crate::changes;
 use crate::fault::{Fault, Outcome};
 use crate::record::{Record, rows, run, storable};
 
@@ -12,7 +13,7 @@ const WRITE: i16 = 2;
 const OPERATOR: i16 = 4;
 
 /// Adds a credential.
-pub(crate) async fn create(db: &impl GenericClient, credential: &Credential) -> Outcome<()> {
+pub(crate) async fn create(db: &Transaction<'_>, credential: &Credential) -> Outcome<()> {
     let added = run(
         db,
         "-- credentials::create: the credential; its environment stays until the transaction ends
@@ -34,7 +35,7 @@ pub(crate) async fn create(db: &impl GenericClient, credential: &Credential) -> 
             credential.environment
         )));
     }
-    Ok(())
+    changes::tell(db).await
 }
 
 /// All of them, by creation.
@@ -64,7 +65,7 @@ fn credential(row: &Row) -> Outcome<Credential> {
 }
 
 /// Revokes a credential.
-pub(crate) async fn delete(db: &impl GenericClient, environment: EnvironmentId, id: &CredentialId) -> Outcome<bool> {
+pub(crate) async fn delete(db: &Transaction<'_>, environment: EnvironmentId, id: &CredentialId) -> Outcome<bool> {
     if !storable(id.as_str()) {
         return Ok(false);
     }
@@ -75,7 +76,11 @@ pub(crate) async fn delete(db: &impl GenericClient, environment: EnvironmentId, 
         &[&id.as_str(), environment.as_uuid()],
     )
     .await?;
-    Ok(removed == 1)
+    if removed == 0 {
+        return Ok(false);
+    }
+    changes::tell(db).await?;
+    Ok(true)
 }
 
 const fn bits(scopes: Scopes) -> i16 {

@@ -4,7 +4,7 @@
 
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use tidings_model::delivery::StatusFilter;
-use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, Timestamp};
+use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventBody, Timestamp};
 use tidings_store::codes::{CANCELLED, DELIVERED, EXHAUSTED, PENDING};
 use tidings_store::{DeliveryDetail, DeliveryFilter, Page, ResendError};
 use tokio_postgres::Row;
@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use crate::fault::Outcome;
 use crate::record::{self, Record, run, sql_count, sql_ordinal};
 use crate::search::Search;
-use crate::{attempts, environments, events};
+use crate::{append, attempts, environments, events};
 
 /// What [`delivery`] reads.
 const COLUMNS: &str = "d.event, d.ordinal, d.webhook, d.trigger, d.state, d.due_at, d.lease_until, d.attempts, d.last_status, d.ended_at, d.why, \
@@ -155,13 +155,14 @@ pub(crate) async fn resend(
     let event = record::row(
         db,
         "-- deliveries::resend: the event stays, and gets no other delivery meanwhile
-         SELECT e.id, e.environment FROM events e JOIN environments n ON n.id = e.environment WHERE e.id = $1 AND n.uuid = $2 FOR UPDATE OF e",
+         SELECT e.id, e.environment, e.body, e.checksum FROM events e JOIN environments n ON n.id = e.environment WHERE e.id = $1 AND n.uuid = $2 FOR UPDATE OF e",
         &[&id.event.raw(), environment.as_uuid()],
     )
     .await?;
     let Some(event) = event else {
         return Ok(Err(ResendError::NotFound));
     };
+    let event = Record::new(&event, "events", &["id"]);
     let found = record::row(
         db,
         "-- deliveries::resend: where it goes, and whether that is there
@@ -180,6 +181,9 @@ pub(crate) async fn resend(
         (true, true) => return Ok(Err(ResendError::WebhookDisabled)),
         (true, false) => {}
     }
+    if append::body(&event)? == EventBody::Altered {
+        return Ok(Err(ResendError::BodyAltered));
+    }
     let ordinal = record.get::<i32>("last")? + 1;
     run(
         db,
@@ -190,7 +194,7 @@ pub(crate) async fn resend(
             &id.event.raw(),
             &ordinal,
             &record.get::<i64>("webhook")?,
-            &Record::new(&event, "events", &["id"]).get::<i64>("environment")?,
+            &event.get::<i64>("environment")?,
             &at.as_millis(),
         ],
     )

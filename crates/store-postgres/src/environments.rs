@@ -33,7 +33,7 @@ pub(crate) async fn create(db: &Transaction<'_>, environment: &Environment) -> O
         ],
     )
     .await?;
-    changes::notify(db, environment.id).await?;
+    changes::tell(db).await?;
     Ok(Ok(()))
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn delete(db: &Transaction<'_>, id: EnvironmentId, force: bool)
     if holds.events == 0 {
         forget(db, row).await?;
     }
-    changes::notify(db, id).await?;
+    changes::tell(db).await?;
     Ok(Ok(()))
 }
 
@@ -178,7 +178,6 @@ pub(crate) async fn copy(db: &Transaction<'_>, from: EnvironmentId, to: Environm
 
 /// A living environment that nobody else changes until the transaction ends.
 pub(crate) struct Locked {
-    id: EnvironmentId,
     /// Its short id.
     pub(crate) row: i64,
     /// The routing version that its next change raises.
@@ -197,7 +196,6 @@ pub(crate) async fn lock(db: &Transaction<'_>, id: EnvironmentId) -> Outcome<Opt
     let locked = found.map(|row| {
         let record = Record::new(&row, "environments", &["id"]);
         Ok(Locked {
-            id,
             row: record.get("id")?,
             next_version: record.get::<i64>("routing_version")? + 1,
         })
@@ -212,16 +210,12 @@ impl Locked {
         let raise = "-- environments::raise: by one
             UPDATE environments SET routing_version = $2 WHERE id = $1";
         let (take, raise) = (db.prepare_cached(locks::TAKE).await?, db.prepare_cached(raise).await?);
-        let (lock, tell) = (Turn::Road.lock(), db.prepare_cached(changes::NOTIFY).await?);
-        let channel = changes::CHANNEL;
-        let id = self.id.to_string();
-        let (of_take, of_raise, of_tell): (Parameters<'_>, Parameters<'_>, Parameters<'_>) =
-            (&[&lock], &[&self.row, &self.next_version], &[&channel, &id]);
-        let (taken, raised, told) = join!(db.execute(&take, of_take), db.execute(&raise, of_raise), db.execute(&tell, of_tell),);
+        let (lock, tell) = (Turn::Road.lock(), db.prepare_cached(changes::TELL).await?);
+        let (of_take, of_raise): (Parameters<'_>, Parameters<'_>) = (&[&lock], &[&self.row, &self.next_version]);
+        let (taken, raised, told) = join!(db.execute(&take, of_take), db.execute(&raise, of_raise), db.execute(&tell, &[]));
         taken?;
         exactly_one(raised?, "environments", self.row)?;
-        told?;
-        Ok(())
+        exactly_one(told?, "changes", 0)
     }
 }
 

@@ -83,6 +83,6 @@ pub(crate) fn event(row: &Row, environment: EnvironmentId) -> Outcome<Event> {
         tenant: record.optional_parse("tenant")?,
         user: record.get("user_id")?,
         application: record.get("application")?,
-        body: append::body(&record)?.ok_or_else(|| record.damaged("body", "not the bytes that were accepted"))?,
+        body: append::body(&record)?,
     })
 }

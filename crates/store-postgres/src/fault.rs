@@ -7,6 +7,9 @@ use tidings_store::StoreError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+/// The classes of errors that speak of what is asked for: what no column can have, what breaks a rule of the schema, what is too large.
+const REFUSALS: [&str; 3] = ["22", "23", "54"];
+
 /// A verb that could not be done; its transaction is rolled back, or nobody knows whether its commit came through.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -39,11 +42,28 @@ impl From<Fault> for StoreError {
 }
 
 impl Fault {
+    /// What went wrong, in the words of whoever noticed.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Sql(error) => said(error),
+            Self::Away(why) | Self::Damaged(why) => why.clone(),
+        }
+    }
+
     /// True when the connection is of no use any more, though it may still be open: another server writes now.
     pub(crate) fn ends_connection(&self) -> bool {
         match self {
             Self::Sql(error) => error.is_closed() || error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
             Self::Away(_) | Self::Damaged(_) => false,
+        }
+    }
+
+    /// True when it speaks of what was asked for or of what is stored: then nothing was done, and other verbs may well be.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Sql(error) => error.code().is_some_and(|code| REFUSALS.contains(&&code.code()[..2])),
+            Self::Damaged(_) => true,
+            Self::Away(_) => false,
         }
     }
 }

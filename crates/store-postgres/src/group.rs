@@ -12,14 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::fault::{Fault, Outcome};
 use crate::pool::{Held, Pool, VERB, closed};
 use crate::store::{CommitFigures, PostgresOptions};
+use crate::writing::Writing;
 
 /// Verbs that can wait; beyond them callers wait for room.
 const QUEUE: usize = 1_024;
 /// Verbs that share one commit at most: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
-
-/// The classes of errors that speak of what is asked for: what no column can have, what breaks a rule of the schema, what is too large.
-const REFUSALS: [&str; 3] = ["22", "23", "54"];
 
 /// A kind of verb that is done for many callers at once.
 pub(crate) trait Batch: Send + Sync + 'static {
@@ -49,13 +47,14 @@ pub(crate) struct Group<B: Batch>(Mutex<Option<mpsc::Sender<Caller<B>>>>);
 
 impl<B: Batch> Group<B> {
     /// Starts the tasks that serve the queue. They end when it is closed and empty.
-    pub(crate) fn start(tasks: &TaskSet, pool: &Arc<Pool>, options: &PostgresOptions) -> Self {
+    pub(crate) fn start(tasks: &TaskSet, pool: &Arc<Pool>, writing: &Arc<Writing>, options: &PostgresOptions) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
         for _ in 0..B::LANES {
             let lane = Lane::<B> {
                 queue: Arc::clone(&queue),
                 pool: Arc::clone(pool),
+                writing: Arc::clone(writing),
                 options: options.clone(),
             };
             tasks.spawn(B::NAME, OnError::Log, async move {
@@ -91,6 +90,7 @@ impl<B: Batch> std::fmt::Debug for Group<B> {
 struct Lane<B: Batch> {
     queue: Arc<tokio::sync::Mutex<Queue<B>>>,
     pool: Arc<Pool>,
+    writing: Arc<Writing>,
     options: PostgresOptions,
 }
 
@@ -120,7 +120,8 @@ impl<B: Batch> Lane<B> {
         (asked, replies)
     }
 
-    /// Commits what was asked, and answers. When one of it is refused, the rest is done again, each in a transaction of its own.
+    /// Commits what was asked, and answers. When one of it is refused, the rest is done again, each in a transaction of its own; when the server is busy
+    /// or the connection broke, that would take as many times as long, or do twice what was done.
     async fn work(&self, asked: Vec<B::Ask>, replies: Vec<Reply<B>>) {
         match self.commit(&asked).await {
             Ok(answers) => {
@@ -128,7 +129,7 @@ impl<B: Batch> Lane<B> {
                     let _ = reply.send(Ok(answer)); // a caller that is gone needs no answer
                 }
             }
-            Err(fault) if asked.len() > 1 && is_refusal(&fault) => {
+            Err(fault) if asked.len() > 1 && fault.is_refusal() => {
                 for (ask, reply) in asked.iter().zip(replies) {
                     let done = self.commit(std::slice::from_ref(ask)).await;
                     let answer =
@@ -147,6 +148,11 @@ impl<B: Batch> Lane<B> {
     }
 
     async fn commit(&self, asked: &[B::Ask]) -> Outcome<Vec<B::Answer>> {
+        let done = self.try_to_commit(asked).await;
+        self.writing.note(done)
+    }
+
+    async fn try_to_commit(&self, asked: &[B::Ask]) -> Outcome<Vec<B::Answer>> {
         let clock: &dyn Clock = &*self.options.clock;
         let mut held = self.pool.take().await?;
         let watch = Stopwatch::start(clock);
@@ -159,15 +165,5 @@ impl<B: Batch> Lane<B> {
             });
         }
         Ok(answers)
-    }
-}
-
-/// True when it is one of the verbs that cannot be done: then nothing was done, and the others may well be. When the server is busy or the connection
-/// broke, trying each alone would take as many times as long, or do twice what was done.
-fn is_refusal(fault: &Fault) -> bool {
-    match fault {
-        Fault::Sql(error) => error.code().is_some_and(|code| REFUSALS.contains(&&code.code()[..2])),
-        Fault::Damaged(_) => true,
-        Fault::Away(_) => false,
     }
 }

@@ -5,6 +5,7 @@ use tidings_model::{SealedSecret, SealedSecretSet, Timestamp, WebhookId};
 use tidings_store::{MasterKeyId, MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey};
 use tokio_postgres::Row;
 
+use crate::changes;
 use crate::fault::{Fault, Outcome};
 use crate::locks::{self, Turn};
 use crate::record::{self, Record, count, rows, run, sql_code, sql_count};
@@ -68,6 +69,7 @@ pub(crate) async fn change(db: &Transaction<'_>, id: MasterKeyId, at: Timestamp)
     )
     .await?;
     insert(db, id, at).await?;
+    changes::tell(db).await?;
     Ok(true)
 }
 
@@ -263,5 +265,6 @@ pub(crate) async fn change_own(db: &Transaction<'_>, new: &NewServerKey) -> Outc
         &[&purpose, &new.sealed.0, &new.at.as_millis()],
     )
     .await?;
+    changes::tell(db).await?;
     Ok(true)
 }

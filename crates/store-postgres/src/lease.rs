@@ -2,7 +2,7 @@
 
 use deadpool_postgres::{Client, GenericClient};
 use futures::join;
-use tidings_model::{CancelReason, DeliveryId, Timestamp, WebhookId};
+use tidings_model::{CancelReason, DeliveryId, EventBody, Timestamp, WebhookId};
 use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -35,7 +35,13 @@ const NEXT_DUE: &str = "-- lease::next_due: of what waits and of what is leased
         (SELECT min(greatest(due_at, lease_until)) FROM deliveries WHERE webhook = $1 AND state = 0 AND lease_token IS NOT NULL)
     ) AS next_due";
 
-/// Leases what a webhook has due. Everything is sent at once, so that the transaction is never open while this node thinks.
+/// What cannot be sent, as long as it is in the hands that it was leased into.
+const CANCEL_ALTERED: &str = "-- lease::cancel_altered: what was just leased
+    UPDATE deliveries SET state = 3, why = $4, ended_at = $5, due_at = NULL, lease_token = NULL, lease_until = NULL
+    WHERE (event, ordinal) IN (SELECT * FROM unnest($1::bigint[], $2::integer[])) AND lease_token = $3";
+
+/// Leases what a webhook has due. Everything is sent at once, so that the transaction is never open while this node thinks. What turns out to be altered
+/// is cancelled afterwards, under its lease: should that fail, it is found again when the lease ends.
 pub(crate) async fn lease_due(client: &Client, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Outcome<DueBatch> {
     let (lease, next_due) = (client.prepare_cached(LEASE).await?, client.prepare_cached(NEXT_DUE).await?);
     let (id, at, want, token, until) = (
@@ -56,26 +62,46 @@ pub(crate) async fn lease_due(client: &Client, webhook: WebhookId, at: Timestamp
     let leased = leased?;
     let next = next?;
     committed?;
-    let mut deliveries = Vec::with_capacity(leased.len());
+    let (mut deliveries, mut altered) = (Vec::with_capacity(leased.len()), Vec::new());
     for row in &leased {
-        deliveries.extend(leased_delivery(row, webhook, grant)?);
+        match leased_delivery(row, webhook, grant)? {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(id) => altered.push(id),
+        }
     }
     deliveries.sort_unstable_by_key(|leased| (leased.due_at, leased.id));
+    let next = if altered.is_empty() {
+        next
+    } else {
+        cancel_altered(client, &altered, Timestamp::from_millis(at), grant.token).await?;
+        client.query_one(&next_due, &of_next).await?
+    };
     Ok(DueBatch {
         deliveries,
         next_due: Record::new(&next, "deliveries", &[]).optional_time("next_due")?,
     })
 }
 
-/// Nothing, when its body is not what was accepted: it is kept from everybody until the lease ends.
-fn leased_delivery(row: &Row, webhook: WebhookId, lease: LeaseGrant) -> Outcome<Option<LeasedDelivery>> {
+/// What was accepted is sent, or nothing is.
+async fn cancel_altered(client: &Client, altered: &[DeliveryId], at: Timestamp, token: LeaseToken) -> Outcome<()> {
+    let events: Vec<_> = altered.iter().map(|id| id.event.raw()).collect();
+    let ordinals: Vec<_> = altered.iter().map(|id| sql_ordinal(id.ordinal)).collect();
+    let why = sql_code(CancelReason::BodyAltered);
+    run(client, CANCEL_ALTERED, &[&events, &ordinals, &token.0, &why, &at.as_millis()]).await?;
+    for delivery in altered {
+        tracing::error!(%delivery, "cancelled: the body of the event is not what was accepted; the database is damaged, restore a backup");
+    }
+    Ok(())
+}
+
+/// The id alone, when the body of its event is not what was accepted.
+fn leased_delivery(row: &Row, webhook: WebhookId, lease: LeaseGrant) -> Outcome<Result<LeasedDelivery, DeliveryId>> {
     let record = Record::new(row, "deliveries", &["event", "ordinal"]);
     let id = record.delivery_id()?;
-    let Some(body) = append::body(&record)? else {
-        tracing::error!(delivery = %id, "the body of the event is not what was accepted: it is not sent");
-        return Ok(None);
+    let EventBody::Whole(body) = append::body(&record)? else {
+        return Ok(Err(id));
     };
-    Ok(Some(LeasedDelivery {
+    Ok(Ok(LeasedDelivery {
         id,
         environment: record.environment("uuid")?,
         webhook,
@@ -154,6 +180,28 @@ pub(crate) async fn release(db: &impl GenericClient, leases: &[(DeliveryId, Leas
     )
     .await?;
     Ok(())
+}
+
+/// Ends the leases of nodes that have left. What somebody has locked is being settled, or taken: it needs nothing. What was leased anew since this began
+/// to look may be a node's that joined since.
+pub(crate) async fn end_lost(db: &impl GenericClient) -> Outcome<usize> {
+    let ended = run(
+        db,
+        "-- lease::end_lost: those of nobody on the roll
+         WITH lost AS MATERIALIZED (
+             SELECT event, ordinal, lease_token FROM deliveries d
+             WHERE state = 0 AND lease_token IS NOT NULL AND lease_token >> 40 <> 0
+               AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.number = d.lease_token >> 40)
+         ), held AS MATERIALIZED (
+             SELECT d.event, d.ordinal FROM lost l JOIN deliveries d ON d.event = l.event AND d.ordinal = l.ordinal
+             WHERE d.lease_token = l.lease_token
+             ORDER BY d.event, d.ordinal FOR UPDATE OF d SKIP LOCKED
+         )
+         UPDATE deliveries d SET lease_token = NULL, lease_until = NULL FROM held h WHERE d.event = h.event AND d.ordinal = h.ordinal",
+        &[],
+    )
+    .await?;
+    Ok(usize::try_from(ended).unwrap_or(usize::MAX))
 }
 
 /// Gives up what nobody has. What somebody else is taking at this moment is passed over.

@@ -23,6 +23,7 @@ mod keys;
 mod lease;
 mod locks;
 mod migrations;
+mod nodes;
 mod people;
 mod pool;
 mod record;
@@ -34,6 +35,7 @@ mod upkeep;
 mod verbs;
 mod verify;
 mod webhooks;
+mod writing;
 
 pub use config::PostgresConfig;
 pub use store::{CommitFigures, OpenError, PostgresOptions, PostgresStore};

@@ -232,7 +232,10 @@ macro_rules! transact {
 
 /// Runs a verb that writes, in a transaction.
 macro_rules! write {
-    ($store:ident, $db:ident => $work:expr) => { crate::pool::transact!($store, begin, $db => $work) };
+    ($store:ident, $db:ident => $work:expr) => {{
+        let done: crate::fault::Outcome<_> = async { crate::pool::transact!($store, begin, $db => $work) }.await;
+        $store.writing.note(done)
+    }};
 }
 
 /// Runs a verb of several statements that reads as of one commit.

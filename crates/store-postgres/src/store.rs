@@ -12,6 +12,7 @@ use crate::fault::{Fault, Outcome};
 use crate::group::Group;
 use crate::pool::{Pool, transact};
 use crate::settle::Settling;
+use crate::writing::Writing;
 use crate::{fitness, migrations, tls};
 
 /// Why a store was not opened.
@@ -115,6 +116,7 @@ pub struct PostgresStore {
     pub(crate) appends: Arc<Group<Appending>>,
     pub(crate) settles: Arc<Group<Settling>>,
     pub(crate) changes: Changes,
+    pub(crate) writing: Arc<Writing>,
     tasks: TaskSet,
 }
 
@@ -148,10 +150,12 @@ impl PostgresStore {
         let road = pool(&connecting.road, config::ROAD_CONNECTIONS)?;
         let pool = pool(&connecting.config, connecting.others)?;
         let tasks = TaskSet::new(Shutdown::new());
+        let writing = Arc::new(Writing::new(Arc::clone(&options.clock)));
         let store = Self {
             changes: Changes::listen(&tasks, connecting.config.clone(), tls.clone(), &options),
-            appends: Arc::new(Group::start(&tasks, &road, &options)),
-            settles: Arc::new(Group::start(&tasks, &road, &options)),
+            appends: Arc::new(Group::start(&tasks, &road, &writing, &options)),
+            settles: Arc::new(Group::start(&tasks, &road, &writing, &options)),
+            writing,
             clock: Clocked(options.clock),
             pool,
             road,

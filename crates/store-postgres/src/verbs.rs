@@ -10,14 +10,14 @@ use tidings_model::{
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Place,
-    Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled,
-    Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber, Page,
+    Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook,
+    ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 use crate::pool::{read, snapshot, write};
 use crate::store::PostgresStore;
-use crate::{credentials, deliveries, environments, event_types, events, history, keys, lease, people, upkeep, verify, webhooks};
+use crate::{credentials, deliveries, environments, event_types, events, history, keys, lease, nodes, people, upkeep, verify, webhooks};
 
 type Answer<T, E> = Result<Result<T, E>, StoreError>;
 
@@ -55,6 +55,30 @@ impl Store for PostgresStore {
         Ok(write!(self, db => keys::change_own(db, key))?)
     }
 
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError> {
+        Ok(read!(self, db => nodes::join(db, node))?)
+    }
+
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError> {
+        Ok(read!(self, db => nodes::beat(db, node, pulse))?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        Ok(read!(self, db => nodes::all(db))?)
+    }
+
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError> {
+        Ok(read!(self, db => nodes::strike(db, node, beats))?)
+    }
+
+    async fn end_lost_leases(&self) -> Result<usize, StoreError> {
+        Ok(read!(self, db => lease::end_lost(db))?)
+    }
+
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        self.changes.after(seen).await
+    }
+
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {
         Ok(write!(self, db => environments::create(db, environment))?)
     }
@@ -80,7 +104,7 @@ impl Store for PostgresStore {
     }
 
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
-        Ok(read!(self, db => credentials::create(db, credential))?)
+        Ok(write!(self, db => credentials::create(db, credential))?)
     }
 
     async fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
@@ -88,7 +112,7 @@ impl Store for PostgresStore {
     }
 
     async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError> {
-        Ok(read!(self, db => credentials::delete(db, environment, id))?)
+        Ok(write!(self, db => credentials::delete(db, environment, id))?)
     }
 
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken> {
@@ -202,10 +226,6 @@ impl Store for PostgresStore {
         Ok(read!(self, db => environments::versions(db))?)
     }
 
-    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
-        self.changes.after(seen).await
-    }
-
     async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended, AppendRefusal>>, StoreError> {
         self.appends.ask(events).await
     }
@@ -278,6 +298,13 @@ impl Store for PostgresStore {
 
     async fn deleted_environments(&self) -> Result<Vec<EnvironmentId>, StoreError> {
         Ok(read!(self, db => upkeep::deleted_environments(db))?)
+    }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        if self.writing.is_to_be_tried() {
+            write!(self, db => nodes::try_to_write(db))?;
+        }
+        self.writing.reason().map_or(Ok(()), |reason| Err(StoreError::Unavailable(reason)))
     }
 
     async fn stats(&self, at: Timestamp) -> Result<StoreStats, StoreError> {

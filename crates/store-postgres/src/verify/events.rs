@@ -72,7 +72,7 @@ fn seen(row: &Row) -> Outcome<Seen> {
         environment: record.get("environment")?,
         has_environment: record.get("has_environment")?,
         promised: record.convert("deliveries", |count: i32| u32::try_from(count).ok())?,
-        whole: append::body(&record)?.is_some(),
+        whole: append::body(&record)?.whole().is_some(),
     })
 }
 

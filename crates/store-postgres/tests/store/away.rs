@@ -129,6 +129,59 @@ async fn connections_to_a_server_that_does_not_write_any_more_are_given_up() {
     }
 }
 
+/// While writing fails, that is the answer to who asks whether it works, though reading does; once a second it is tried whether it would go on.
+#[tokio::test]
+async fn whether_it_can_be_written_is_tried_once_a_second() {
+    let server = EphemeralPostgres::start(&[]);
+    let database = server.database().await;
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let store = open_with(&server.url_of(&database), with_clock(clock.clone())).await;
+    let (environment, _) = furnish(&store).await;
+    let event = event(&store, environment, &[]).await;
+    let admin = server.connect(&database).await;
+    admin.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    let read_only = async |setting: &str| {
+        let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {setting}");
+        admin.batch_execute(&sql).await.unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    };
+    append(&store, event.clone()).await;
+    assert_eq!(store.writable().await, Ok(()));
+    read_only("on").await;
+    while store.append(vec![event.clone()]).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let read = store.routing_versions().await;
+    assert!(read.is_ok(), "what only reads goes on: {read:?}");
+    let why = store.writable().await;
+    assert!(
+        matches!(&why, Err(StoreError::Unavailable(why)) if why.contains("read-only")),
+        "{why:?}"
+    );
+    clock.advance(Duration::from_secs(1));
+    while store.writable().await.is_ok() {
+        // The connection that it was tried with may not have heard of it yet.
+        assert!(store.append(vec![event.clone()]).await.is_err());
+        clock.advance(Duration::from_secs(1));
+    }
+
+    read_only("off").await;
+    while is_read_only(&server, &database).await {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.writable().await.is_err(), "it was not tried again yet");
+    while store.writable().await.is_err() {
+        clock.advance(Duration::from_secs(1)); // a connection may not have heard of it yet
+    }
+    append(&store, event).await;
+}
+
+/// What a new connection is told.
+async fn is_read_only(server: &EphemeralPostgres, database: &str) -> bool {
+    let sql = "SELECT current_setting('default_transaction_read_only')::boolean";
+    server.connect(database).await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
 /// A store that was closed says so.
 #[tokio::test]
 async fn a_closed_store_says_so() {

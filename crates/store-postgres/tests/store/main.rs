@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test prepares has to work")]
 
+mod altered;
 mod away;
 mod batches;
 mod conformance;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidings_model::Verdict;
-use tidings_store::{AppendRefusal, EventFilter, Page, Settled, Store};
+use tidings_model::{Credential, Scopes, SealedSecret, Verdict};
+use tidings_store::{
+    AppendRefusal, EventFilter, LeaseGrant, NewNode, NewServerKey, NodeNumber, Page, ServerKeyPurpose, Settled, Store, StoreError,
+};
 use tidings_testkit::TestDatabase;
 use tokio::task::JoinSet;
 
@@ -177,4 +179,121 @@ async fn a_change_is_told_to_other_nodes() {
     one.close().await;
     two.close().await;
     assert!(two.changed(heard).await.is_err(), "nobody tells any more");
+}
+
+/// What appends are not held against is told as well: who may ask, and the keys that seal and sign.
+#[tokio::test]
+async fn a_change_of_credentials_or_keys_is_told_to_other_nodes() {
+    let database = TestDatabase::new().await;
+    let [one, two] = [open(&database).await, open(&database).await];
+    let (environment, _) = furnish(&one).await;
+    one.keep_master_key([1; 4], at(0)).await.unwrap();
+    let node = two.join(&new_node()).await.unwrap();
+    let pulse = two.nodes().await.unwrap()[0].pulse;
+    let beat = async || two.beat(node, pulse).await.unwrap().unwrap();
+    let (mut heard, mut changes) = (two.changed(0).await.unwrap(), beat().await);
+    let credential = Credential {
+        id: "prod_0123456789".parse().unwrap(),
+        environment,
+        name: "CI".to_owned(),
+        scopes: Scopes {
+            read: true,
+            ..Scopes::default()
+        },
+        secret_hash: vec![1; 32],
+        created_at: at(0),
+    };
+    let key = NewServerKey {
+        purpose: ServerKeyPurpose::AccessTokens,
+        replaces: None,
+        sealed: SealedSecret(vec![1; 20]),
+        older_until: at(1),
+        at: at(0),
+    };
+    macro_rules! tells {
+        ($what:expr) => {
+            $what.await.unwrap();
+            while beat().await == changes {
+                heard = two.changed(heard).await.unwrap();
+            }
+            changes = beat().await;
+        };
+    }
+    tells!(one.create_credential(&credential));
+    tells!(one.delete_credential(environment, &credential.id));
+    tells!(one.change_master_key([2; 4], at(1)));
+    tells!(one.change_server_key(&key));
+    assert_eq!(beat().await, changes, "nothing else changes");
+}
+
+/// There are as many numbers as fit into a lease's token, and none is given out twice.
+#[tokio::test]
+async fn a_node_without_a_number_does_not_join() {
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
+    let last = format!("ALTER TABLE nodes ALTER COLUMN number RESTART WITH {}", NodeNumber::MAX);
+    database.connect().await.batch_execute(&last).await.unwrap();
+    assert_eq!(store.join(&new_node()).await.unwrap(), NodeNumber::MAX);
+    let refused = store.join(&new_node()).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("all 8388607 numbers")),
+        "{refused:?}"
+    );
+}
+
+fn new_node() -> NewNode {
+    NewNode {
+        name: "a".to_owned(),
+        version: "1.2.3".to_owned(),
+        at: at(0),
+    }
+}
+
+/// Nodes that end the leases of one that has left, while others lease and settle, take nothing from each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_of_the_lost_are_ended_beside_nodes_that_lease() {
+    const EVENTS: usize = 60;
+    let database = TestDatabase::new().await;
+    let nodes = [open(&database).await, open(&database).await];
+    let (environment, webhook) = furnish(&nodes[0]).await;
+    let event = event(&nodes[0], environment, &[webhook]).await;
+    nodes[0].append(vec![event; EVENTS]).await.unwrap();
+    let lost = nodes[0].join(&new_node()).await.unwrap();
+    let of = |number: NodeNumber, nth| LeaseGrant {
+        token: number.lease(nth),
+        until: at(2) + LEASE,
+    };
+    assert_eq!(
+        nodes[0]
+            .lease_due(webhook, at(2), EVENTS, of(lost, 1))
+            .await
+            .unwrap()
+            .deliveries
+            .len(),
+        EVENTS
+    );
+    nodes[0].strike_node(lost, None).await.unwrap();
+
+    let mut working = JoinSet::new();
+    for node in nodes.clone() {
+        let number = node.join(&new_node()).await.unwrap();
+        working.spawn(async move {
+            let mut taken = Vec::new();
+            for turn in 0..20 {
+                node.end_lost_leases().await.unwrap();
+                let leased = node.lease_due(webhook, at(2), 5, of(number, turn)).await.unwrap().deliveries;
+                for leased in leased {
+                    let done = settlement(leased.id, webhook, leased.lease.token, Verdict::Delivered);
+                    assert_ne!(node.settle(vec![done].into()).await.unwrap(), [Settled::LeaseLost]);
+                    taken.push(leased.id);
+                }
+            }
+            taken
+        });
+    }
+    let mut taken = working.join_all().await.concat();
+    assert_eq!(taken.len(), EVENTS);
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken.len(), EVENTS, "each by one of them");
 }
