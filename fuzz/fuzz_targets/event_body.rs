@@ -42,7 +42,8 @@ fuzz_target!(|body: &[u8]| {
         let Sent { payload } = serde_json::from_slice(body).expect("what was accepted has a payload");
         let stored = server.with_app(async |app, caller| app.event(&caller, id).await.expect("what was accepted is there"));
         let Members(sent) = serde_json::from_str(payload.get()).expect("a payload is an object");
-        let Members(kept) = serde_json::from_slice(&stored.body).expect("a body is an object");
+        let body = stored.body.whole().expect("nobody altered it");
+        let Members(kept) = serde_json::from_slice(body).expect("a body is an object");
         assert_eq!(kept.len(), sent.len() + 2);
         for ((sent_name, sent_value), (name, value)) in sent.iter().zip(&kept) {
             assert_eq!((sent_name, sent_value.get()), (name, value.get()));

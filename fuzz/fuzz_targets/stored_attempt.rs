@@ -127,7 +127,7 @@ async fn one_attempt(store: &SqliteStore, environment: EnvironmentId) -> Deliver
         created_at: NOW,
         updated_at: NOW,
     };
-    assert!(store.create_webhook(&described).await.expect("it is written"));
+    assert!(store.create_webhook(&described).await.expect("it is written").is_ok());
     let grant = LeaseGrant {
         token: LeaseToken(7),
         until: Timestamp::from_millis(NOW.as_millis() + 60_000),

@@ -166,7 +166,7 @@ async fn set_up(store: &SqliteStore, environment: EnvironmentId, webhooks: u16) 
             created_at: START,
             updated_at: START,
         };
-        assert!(store.create_webhook(&webhook).await.expect("the store is there"));
+        assert!(store.create_webhook(&webhook).await.expect("the store is there").is_ok());
     }
     let routing = store.routing(environment).await.expect("the store is there");
     routing.expect("the environment was made").version

@@ -12,7 +12,7 @@ use tidings_model::webhook::check_headers;
 use tidings_model::{
     DisableReason, EndpointUrl, EventPattern, SealedSecretSet, Subscription, TenantId, Timestamp, Webhook, WebhookId, WebhookState,
 };
-use tidings_store::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
+use tidings_store::{CreateWebhookError, Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
 
 use self::secrets::NewSecret;
 pub use self::secrets::{SecretChange, Unsealed};
@@ -183,8 +183,11 @@ impl App {
             updated_at: now,
         };
         let generated = self.put_secret(&mut webhook, checked.secret);
-        if !self.engine.change(caller.environment, self.store.create_webhook(&webhook)).await? {
-            return Err(Problem::not_found("environment", &caller.environment));
+        while let Err(error) = self.engine.change(caller.environment, self.store.create_webhook(&webhook)).await? {
+            match error {
+                CreateWebhookError::NoEnvironment => return Err(Problem::not_found("environment", &caller.environment)),
+                CreateWebhookError::IdTaken => webhook.id = self.webhook_id(), // another node came upon it in the same millisecond
+            }
         }
         self.record_webhook(caller, "webhook.created", &webhook, &webhook.name).await;
         Ok(SavedWebhook {

@@ -12,10 +12,11 @@ use tidings_model::{
 use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
-    CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber,
-    Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook,
-    ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
+    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewNode, NewServerKey,
+    Node, NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges,
+    SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter,
+    WebhookWithHealth,
 };
 
 use crate::dice::Dice;
@@ -251,7 +252,7 @@ faulty! {
     async fn activity(&self, environment: EnvironmentId, webhooks: &[WebhookId], from: Timestamp, until: Timestamp) -> Result<Vec<Activity>, StoreError>;
     async fn create_event_type(&self, environment: EnvironmentId, event_type: &CustomEventType) -> Result<Result<(), CreateEventTypeError>, StoreError>;
     async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError>;
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError>;
+    async fn create_webhook(&self, webhook: &Webhook) -> Result<Result<(), CreateWebhookError>, StoreError>;
     async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError>;
     async fn webhooks(&self, environment: EnvironmentId, filter: &WebhookFilter, page: Page<WebhookId>) -> Result<Vec<WebhookWithHealth>, StoreError>;
     async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Result<Result<(), ReplaceWebhookError>, StoreError>;

@@ -44,6 +44,15 @@ fn seeds_400_to_499_keep_all_promises() {
     keep_all_promises(400);
 }
 
+/// Six in which stores failed so often that nodes heard of a change minutes late, and two in which two nodes came upon the same id of a webhook.
+#[test]
+fn seeds_that_broke_a_promise_once_keep_it() {
+    for seed in [28_533, 31_417, 31_724, 33_523, 34_786, 37_393, 79_878, 81_068] {
+        let broken = play(seed, Sabotage::Nothing).unwrap().broken;
+        assert!(broken.is_empty(), "seed {seed}: {broken:#?}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_trace_to_the_byte() {
     for seed in 1_000..1_010 {

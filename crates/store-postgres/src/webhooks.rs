@@ -4,7 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tidings_model::{
     DisableReason, EnvironmentId, SealedSecret, SealedSecretSet, TenantId, Timestamp, Webhook, WebhookHealth, WebhookId, WebhookState,
 };
-use tidings_store::{Page, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth};
+use tidings_store::{CreateWebhookError, Page, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -17,20 +17,24 @@ pub(crate) const COLUMNS: &str = "w.id, w.tenant, w.name, w.description, w.url, 
     w.disabled_at, w.disabled_why, w.created_at, w.updated_at";
 
 /// Adds a webhook.
-pub(crate) async fn create(db: &Transaction<'_>, webhook: &Webhook) -> Outcome<bool> {
+pub(crate) async fn create(db: &Transaction<'_>, webhook: &Webhook) -> Outcome<Result<(), CreateWebhookError>> {
     let Some(locked) = environments::lock(db, webhook.environment).await? else {
-        return Ok(false);
+        return Ok(Err(CreateWebhookError::NoEnvironment));
     };
     let written = Written::of(webhook)?;
-    run(
+    let added = run(
         db,
         "-- webhooks::create: the webhook
          INSERT INTO webhooks (id, environment, changed, tenant, name, description, url, secret, old_secret, old_until, subscription, headers,
                                disabled_at, disabled_why, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         ON CONFLICT (id) DO NOTHING",
         &written.parameters(webhook, &locked.row, &locked.next_version),
     )
     .await?;
+    if added == 0 {
+        return Ok(Err(CreateWebhookError::IdTaken));
+    }
     run(
         db,
         "-- webhooks::create: its health
@@ -39,7 +43,7 @@ pub(crate) async fn create(db: &Transaction<'_>, webhook: &Webhook) -> Outcome<b
     )
     .await?;
     locked.raise(db).await?;
-    Ok(true)
+    Ok(Ok(()))
 }
 
 /// One webhook with its health.

@@ -9,10 +9,11 @@ use tidings_model::{
 };
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
-    CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange, EnvironmentHolds,
-    EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber, Page,
-    Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook,
-    ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
+    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewNode, NewServerKey, Node,
+    NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges,
+    SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter,
+    WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
@@ -209,7 +210,7 @@ impl Store for SqliteStore {
         self.change(move |tx| event_types::delete(tx, environment, &key)).await
     }
 
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+    async fn create_webhook(&self, webhook: &Webhook) -> Answer<(), CreateWebhookError> {
         let webhook = webhook.clone();
         self.change(move |tx| webhooks::create(tx, &webhook)).await
     }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use tidings_model::{
     DisableReason, EnvironmentId, SealedSecret, SealedSecretSet, TenantId, Timestamp, Webhook, WebhookHealth, WebhookId, WebhookState,
 };
-use tidings_store::{Page, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth};
+use tidings_store::{CreateWebhookError, Page, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth};
 
 use crate::codes::Code;
 use crate::environments;
@@ -14,20 +14,25 @@ use crate::record::{Record, sql_count};
 use crate::writer::WriteTx;
 
 /// Adds a webhook.
-pub(crate) fn create(tx: &mut WriteTx<'_>, webhook: &Webhook) -> Outcome<bool> {
+pub(crate) fn create(tx: &mut WriteTx<'_>, webhook: &Webhook) -> Outcome<Result<(), CreateWebhookError>> {
     let Some(environment) = environments::short_id(tx.connection, webhook.environment)? else {
-        return Ok(false);
+        return Ok(Err(CreateWebhookError::NoEnvironment));
     };
-    tx.connection
+    let added = tx
+        .connection
         .prepare_cached(
             "-- webhooks::create: the webhook
              INSERT INTO webhooks (id, environment, tenant, name, description, url, secret, old_secret, old_until, subscription, headers,
                                    disabled_at, disabled_why, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT (id) DO NOTHING",
         )?
         .execute(columns(webhook, environment)?)?;
+    if added == 0 {
+        return Ok(Err(CreateWebhookError::IdTaken));
+    }
     note_change(tx, environment, webhook.id.raw())?;
-    Ok(true)
+    Ok(Ok(()))
 }
 
 /// One webhook with its health.

@@ -69,6 +69,17 @@ pub struct CustomEventType {
     pub created_at: Timestamp,
 }
 
+/// Why a webhook was not created.
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
+pub enum CreateWebhookError {
+    /// There is no such environment.
+    #[error("there is no such environment")]
+    NoEnvironment,
+    /// A webhook of that id is there, or was.
+    #[error("the id is taken")]
+    IdTaken,
+}
+
 /// Why an event type was not created.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
 pub enum CreateEventTypeError {

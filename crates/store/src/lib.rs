@@ -23,8 +23,8 @@ mod verify;
 
 pub use activity::{Activity, ActivityCounts};
 pub use config::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
-    ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
+    CopyReport, CreateEventTypeError, CreateWebhookError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds,
+    MasterKeyId, NameTaken, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
 };
 pub use delivery::{
     AppendRefusal, Appended, DueBatch, DueWebhook, Idempotency, LeaseGrant, LeaseToken, LeasedDelivery, NewEvent, ResendError, Settled,

@@ -10,8 +10,8 @@ use tidings_model::{
 
 use crate::activity::Activity;
 use crate::config::{
-    CopyReport, CreateEventTypeError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds, MasterKeyId, NameTaken,
-    ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
+    CopyReport, CreateEventTypeError, CreateWebhookError, CustomEventType, DeleteEnvironmentError, EnvironmentChange, EnvironmentHolds,
+    MasterKeyId, NameTaken, ReplaceWebhookError, Routing, RoutingChanges, WebhookFilter, WebhookWithHealth,
 };
 use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant, LeaseToken, NewEvent, ResendError, Settled, Settlement};
 use crate::error::StoreError;
@@ -148,8 +148,8 @@ pub trait Store: Send + Sync {
 
     // Webhooks.
 
-    /// Adds a webhook and raises the routing version. False: there is no such environment.
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError>;
+    /// Adds a webhook and raises the routing version. Ids are the callers': two nodes may come upon the same one.
+    async fn create_webhook(&self, webhook: &Webhook) -> Answer<(), CreateWebhookError>;
     /// One webhook of an environment; deleted ones do not exist.
     async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError>;
     /// Webhooks of an environment, newest first: by id, descending.

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use tidings_app::keys::MasterKeys;
 use tidings_app::testing::TestInput;
 use tidings_app::waiting::Waiting;
 use tidings_app::webhooks::{SecretChange, WebhookChange, WebhookDraft};
 use tidings_app::{Code, Page, WebhookFilter};
+use tidings_signing::MasterKey;
 use tidings_store::Store;
 
 use super::{event, fields};
-use crate::support::{World, draft};
+use crate::support::{MASTER_KEY, World, app_with, draft};
 
 #[tokio::test]
 async fn everything_that_is_wrong_with_a_webhook_is_said_at_once() {
@@ -207,4 +209,20 @@ async fn webhooks_that_are_made_in_the_same_millisecond_have_ids_of_their_own() 
     }
     let held = world.store.environment_holds(world.operator.environment()).await.unwrap().unwrap();
     assert_eq!(held.webhooks, 1_000);
+}
+
+#[tokio::test]
+async fn two_nodes_that_come_upon_the_same_id_make_two_webhooks() {
+    let world = World::new().await;
+    let keys = MasterKeys::given(MasterKey::from_bytes(MASTER_KEY));
+    // Of the same time and the same chance: it comes upon the ids that the first one comes upon.
+    let twin = app_with(keys, &world.store, &world.clock, &world.network, &world.tasks).await;
+    let first = world.app.create_webhook(&world.operator, draft()).await.unwrap().saved.webhook;
+    let second = twin.create_webhook(&world.operator, draft()).await.unwrap().saved.webhook;
+    assert_ne!(first.id, second.id);
+    for made in [first, second] {
+        let id = made.id;
+        let found = world.store.webhook(made.environment, id).await.unwrap().unwrap();
+        assert_eq!(found.webhook, made);
+    }
 }

@@ -62,7 +62,7 @@ pub async fn a_master_key_is_retired_when_it_seals_nothing(store: &Arc<dyn Store
     let world = World::new(store).await;
     store.keep_master_key(FIRST, at(1)).await.done();
     let webhook = full(&world, 1, FIRST);
-    assert!(store.create_webhook(&webhook).await.done());
+    assert!(store.create_webhook(&webhook).await.done().is_ok());
     assert!(!store.retire_master_key(FIRST).await.done(), "it is the current one");
 
     assert!(store.change_master_key(SECOND, at(2)).await.done());
@@ -101,7 +101,7 @@ pub async fn what_another_key_sealed_is_found_by_pages(store: &Arc<dyn Store>) {
         full(&world, 5, FIRST),
     ];
     for webhook in &webhooks {
-        assert!(store.create_webhook(webhook).await.done());
+        assert!(store.create_webhook(webhook).await.done().is_ok());
     }
     let [first, half, _, _, last] = &webhooks;
     let page = store.sealed_webhooks(SECOND, None, 2).await.done();
@@ -115,7 +115,7 @@ pub async fn a_value_is_sealed_anew_only_where_it_did_not_change(store: &Arc<dyn
     let world = World::new(store).await;
     let (mut held, mut changed) = (full(&world, 1, FIRST), full(&world, 2, FIRST));
     for webhook in [&held, &changed] {
-        assert!(store.create_webhook(webhook).await.done());
+        assert!(store.create_webhook(webhook).await.done().is_ok());
     }
     let found = store.sealed_webhooks(SECOND, None, 10).await.done();
     assert_eq!(found, [kept(&held), kept(&changed)]);

@@ -70,6 +70,7 @@ macro_rules! conformance_suite {
             webhooks {
                 a_webhook_comes_back_whole
                 a_webhook_exists_in_its_environment_alone
+                an_id_belongs_to_one_webhook_for_ever
                 webhooks_are_listed_newest_first_by_pages
                 webhooks_are_narrowed_by_tenant_state_and_text
                 webhooks_in_trouble_are_those_that_need_somebody

@@ -7,7 +7,7 @@ use tidings_model::{
 };
 
 use super::world::{Done, World, at, at_ms, environment_id, page, tenant, webhook};
-use crate::{Page, ReplaceWebhookError, Store, WebhookFilter, WebhookWithHealth};
+use crate::{CreateWebhookError, Page, ReplaceWebhookError, Store, WebhookFilter, WebhookWithHealth};
 
 fn sealed(bytes: &[u8]) -> SealedSecret {
     SealedSecret(bytes.to_vec())
@@ -79,11 +79,29 @@ pub async fn a_webhook_comes_back_whole(store: &Arc<dyn Store>) {
     assert_eq!(listed, all);
 }
 
+/// An id is given to one webhook, in whichever environment, and to none after it.
+pub async fn an_id_belongs_to_one_webhook_for_ever(store: &Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let other = world.beside(2).await;
+    let id = world.webhook(1).await;
+    let before = world.read(id).await;
+    let versions = store.routing_versions().await.done();
+    for again in [webhook(world.environment, 1), webhook(other.environment, 1)] {
+        assert_eq!(store.create_webhook(&again).await.done(), Err(CreateWebhookError::IdTaken));
+        assert_eq!(world.read(id).await, before);
+    }
+    assert_eq!(store.routing_versions().await.done(), versions, "nothing was changed");
+    assert!(store.delete_webhook(world.environment, id, at(1)).await.done());
+    let again = webhook(other.environment, 1);
+    assert_eq!(store.create_webhook(&again).await.done(), Err(CreateWebhookError::IdTaken));
+}
+
 /// No webhook is added to an environment that does not exist, and none is found from another environment than its own.
 pub async fn a_webhook_exists_in_its_environment_alone(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     let other = world.beside(2).await;
-    assert!(!store.create_webhook(&webhook(environment_id(9), 9)).await.done());
+    let refused = store.create_webhook(&webhook(environment_id(9), 9)).await.done();
+    assert_eq!(refused, Err(CreateWebhookError::NoEnvironment));
 
     let id = world.webhook(1).await;
     let before = world.read(id).await;

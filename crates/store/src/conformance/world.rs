@@ -208,7 +208,7 @@ impl World {
 
     /// Adds a webhook.
     pub(super) async fn add(&self, webhook: Webhook) -> WebhookId {
-        assert!(self.store.create_webhook(&webhook).await.done());
+        assert!(self.store.create_webhook(&webhook).await.done().is_ok());
         webhook.id
     }
 

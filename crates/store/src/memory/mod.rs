@@ -26,11 +26,11 @@ use tokio::sync::watch;
 
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
-    CreateEventTypeError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
-    EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewNode,
-    NewServerKey, Node, NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Roll,
-    Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified,
-    WebhookFilter, WebhookWithHealth,
+    CreateEventTypeError, CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch,
+    DueWebhook, EnvironmentChange, EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse,
+    NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError,
+    Reseal, ResendError, Roll, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store,
+    StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -283,7 +283,7 @@ impl Store for MemStore {
         Ok(self.changing().delete_event_type(environment, key))
     }
 
-    async fn create_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+    async fn create_webhook(&self, webhook: &Webhook) -> Result<Result<(), CreateWebhookError>, StoreError> {
         Ok(self.changing().create_webhook(webhook))
     }
 

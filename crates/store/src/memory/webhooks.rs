@@ -6,7 +6,7 @@ use tidings_model::{DisableReason, EnvironmentId, TenantId, Timestamp, Webhook, 
 
 use super::State;
 use super::log::page_of;
-use crate::{Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
+use crate::{CreateWebhookError, Page, ReplaceWebhookError, WebhookFilter, WebhookWithHealth};
 
 /// What is kept of a webhook that was deleted.
 pub(super) struct Former {
@@ -30,16 +30,20 @@ impl State {
         }
     }
 
-    pub(super) fn create_webhook(&mut self, webhook: &Webhook) -> bool {
-        let exists = self.note_change(webhook.environment, webhook.id);
-        if exists {
-            let new = WebhookWithHealth {
-                webhook: webhook.clone(),
-                health: WebhookHealth::default(),
-            };
-            self.webhooks.insert(webhook.id, new);
+    pub(super) fn create_webhook(&mut self, webhook: &Webhook) -> Result<(), CreateWebhookError> {
+        if self.environment(webhook.environment).is_none() {
+            return Err(CreateWebhookError::NoEnvironment);
         }
-        exists
+        if self.webhooks.contains_key(&webhook.id) || self.former.contains_key(&webhook.id) {
+            return Err(CreateWebhookError::IdTaken);
+        }
+        self.note_change(webhook.environment, webhook.id);
+        let new = WebhookWithHealth {
+            webhook: webhook.clone(),
+            health: WebhookHealth::default(),
+        };
+        self.webhooks.insert(webhook.id, new);
+        Ok(())
     }
 
     pub(super) fn webhooks(&self, environment: EnvironmentId, filter: &WebhookFilter, page: &Page<WebhookId>) -> Vec<WebhookWithHealth> {

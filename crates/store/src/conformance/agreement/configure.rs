@@ -107,10 +107,10 @@ impl Actor {
             ..new
         };
         let created = self.store.create_webhook(&new).await.done();
-        if created {
+        if created.is_ok() {
             self.webhooks[slot] = Some(new.id);
         }
-        created.to_string()
+        format!("{created:?}")
     }
 
     async fn replace_webhook(&self, slot: usize, active: bool, outdated: bool) -> String {
