@@ -25,14 +25,19 @@ async fn health() -> &'static str {
 }
 
 /// 503 before the start is complete, while nothing can be stored, and as soon as the end begins.
-async fn readiness(State(state): State<ServerState>) -> (StatusCode, String) {
+async fn readiness(State(state): State<ServerState>) -> Response {
     if !state.ready.is_ready() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned());
+        return not_ready("not ready\n".to_owned());
     }
     match state.app.can_store().await {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => not_ready(format!("not ready: {reason}\n")),
     }
+}
+
+/// Whoever asks whether it is ready may ask again soon.
+fn not_ready(why: String) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response()
 }
 
 async fn metrics(State(state): State<ServerState>) -> Result<Response, ApiProblem> {

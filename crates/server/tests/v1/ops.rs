@@ -10,7 +10,8 @@ async fn a_process_that_answers_is_alive_before_it_is_ready() {
     world.state.ready.set(true);
     world.ask("GET", "/readyz").anonymous().send().await.expect(200);
     world.state.ready.set(false);
-    world.ask("GET", "/readyz").anonymous().send().await.expect(503);
+    let refused = world.ask("GET", "/readyz").anonymous().send().await.expect(503);
+    assert_eq!(refused.headers["retry-after"], "1");
 }
 
 #[tokio::test]
