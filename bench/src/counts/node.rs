@@ -38,6 +38,9 @@ pub(super) const ENDS_BYTES: usize = 7_654_323;
 /// How many times longer its sleepers sleep: deadlines are armed and disarmed as ever, and no tick falls into a measurement.
 const LONGER: u32 = 1_000;
 
+/// No beat falls into a measurement, and none is missed for want of it: a node that has not beaten for a while sends nothing.
+const BEAT_EVERY: Duration = Duration::from_secs(3_600);
+
 /// What the node is told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -111,7 +114,10 @@ async fn start(args: &Args, clock: &Arc<dyn Clock>, tasks: &TaskSet, registry: &
         entropy: Arc::clone(&entropy),
         tasks: tasks.clone(),
         metrics: Metrics::register(registry),
-        node: NodeParts::named("test"),
+        node: NodeParts {
+            beat_every: BEAT_EVERY,
+            ..NodeParts::named("counts")
+        },
     })
     .await?;
     let parts = AppParts {
