@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_model::{EndpointUrl, EnvironmentId, Exchange, Failure, OutboundRequest, Reply, Timestamp, Transport};
 use tidings_runtime::{ManualClock, SeededEntropy, Shutdown, TaskSet};
@@ -178,6 +178,7 @@ impl Running {
             entropy: entropy.clone(),
             tasks: TaskSet::new(shutdown.clone()),
             metrics: Metrics::register(&mut registry),
+            node: NodeParts::named("test"),
         })
         .await
         .expect("an empty store starts");

@@ -247,6 +247,23 @@ setup_faults() {
   say "faults: $(xfs_io -V), $(ip -V)"
 }
 
+# The database of the cluster store. Its tests start servers of their own, and take one that TEST_DATABASE_URL names for those that need not stop it.
+setup_postgres() {
+  local found
+  found=$(find_postgres)
+  if [ -z "$found" ]; then
+    apt_install postgresql
+    found=$(find_postgres)
+    [ -n "$found" ] || fail "PostgreSQL was installed, but is not in /usr/lib/postgresql" "look for it with: dpkg -L postgresql"
+  fi
+  say "$("$found/postgres" --version)"
+}
+
+# The newest server that Debian's packages brought; where only the client is installed, there is none.
+find_postgres() {
+  find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1 | sed 's|/initdb$||'
+}
+
 # The first Chromium on PATH that runs. On Ubuntu there can be one that only says how to get another.
 find_chromium() {
   local name

@@ -26,6 +26,7 @@ export const PAGES = {
   '/environments/{environment}/jobs/{job}': 'job',
   '/people': 'people',
   '/audit': 'audit',
+  '/nodes': 'nodes',
   '/account': 'account',
 };
 

@@ -16,7 +16,7 @@ use tidings_app::bootstrap::Bootstrap;
 use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Problem};
 use tidings_egress::{AddressPolicies, Egress, EgressConfig};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_model::{EndpointUrl, EnvironmentId, Exchange, Failure, OutboundRequest, Timestamp, Transport};
 use tidings_runtime::{Clock, Entropy, Shutdown, SystemClock, SystemEntropy, TaskSet};
@@ -37,6 +37,9 @@ pub(super) const BEGINS_BYTES: usize = 7_654_321;
 pub(super) const ENDS_BYTES: usize = 7_654_323;
 /// How many times longer its sleepers sleep: deadlines are armed and disarmed as ever, and no tick falls into a measurement.
 const LONGER: u32 = 1_000;
+
+/// No beat falls into a measurement, and none is missed for want of it: a node that has not beaten for a while sends nothing.
+const BEAT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What the node is told.
 #[derive(clap::Args)]
@@ -111,6 +114,10 @@ async fn start(args: &Args, clock: &Arc<dyn Clock>, tasks: &TaskSet, registry: &
         entropy: Arc::clone(&entropy),
         tasks: tasks.clone(),
         metrics: Metrics::register(registry),
+        node: NodeParts {
+            beat_every: BEAT_EVERY,
+            ..NodeParts::named("counts")
+        },
     })
     .await?;
     let parts = AppParts {

@@ -1,19 +1,18 @@
 //! The application put together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use arc_swap::ArcSwap;
 use tidings_engine::{Engine, Routes};
-use tidings_model::{Credential, CredentialId, EnvironmentId, WebhookId};
+use tidings_model::{EnvironmentId, WebhookId};
 use tidings_runtime::{Clock, Entropy, OnError, TaskSet};
 use tidings_signing::Vault;
-use tidings_store::{Store, StoreError};
+use tidings_store::Store;
 use tokio::sync::Mutex;
 
 use crate::jobs::Jobs;
 use crate::keys::{Keyring, KeyringParts, MasterKeys};
+use crate::known::{self, KnownCredentials};
 use crate::links::UsedLinks;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
@@ -55,9 +54,7 @@ pub struct App {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
-    pub(crate) credentials: ArcSwap<BTreeMap<CredentialId, Credential>>,
-    /// Held while the credentials are read anew or changed: what was read first must not replace what was read later.
-    pub(crate) crediting: Mutex<()>,
+    pub(crate) credentials: Arc<KnownCredentials>,
     pub(crate) schemas: Schemas,
     pub(crate) payload_bytes_max: usize,
     /// The low part of the next webhook's id, from a beginning by chance: no two that are made in one millisecond share it.
@@ -81,6 +78,18 @@ impl App {
         let keys = Arc::new(keys);
         let work = Arc::clone(&keys).run(parts.tasks.shutdown().clone());
         parts.tasks.spawn("keys", OnError::StopProcess, work);
+        let changes = parts.engine.changes(); // before the credentials are read: what changes meanwhile is read again
+        let credentials = Arc::new(KnownCredentials::of(Arc::clone(&parts.store)));
+        credentials.reload().await?;
+        let shutdown = parts.tasks.shutdown().clone();
+        let hear = known::hear(
+            changes,
+            Arc::clone(&credentials),
+            Arc::clone(&keys),
+            Arc::clone(&parts.clock),
+            shutdown,
+        );
+        parts.tasks.spawn("changes", OnError::StopProcess, hear);
         let app = Self {
             webhooks_made: AtomicU16::new(parts.entropy.u32() as u16),
             store: parts.store,
@@ -95,12 +104,10 @@ impl App {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             jobs: Jobs::default(),
-            credentials: ArcSwap::default(),
-            crediting: Mutex::default(),
+            credentials,
             schemas: Schemas::default(),
             payload_bytes_max: parts.payload_bytes_max,
         };
-        app.reload_credentials().await?;
         Ok(app)
     }
 
@@ -115,35 +122,6 @@ impl App {
     /// While the store cannot be written.
     pub async fn can_store(&self) -> Result<(), String> {
         self.store.writable().await.map_err(|error| error.to_string())
-    }
-
-    /// Reads the credentials anew: a revoked one stops working now.
-    pub(crate) async fn reload_credentials(&self) -> Result<(), StoreError> {
-        let _alone = self.crediting.lock().await;
-        self.read_credentials().await
-    }
-
-    /// Forgets a credential of an environment, which is refused from now on, whatever becomes of its deletion.
-    pub(crate) fn forget_credential(&self, environment: EnvironmentId, id: &CredentialId) {
-        self.credentials.rcu(|credentials| {
-            let mut left = BTreeMap::clone(credentials);
-            if left.get(id).is_some_and(|credential| credential.environment == environment) {
-                left.remove(id);
-            }
-            left
-        });
-    }
-
-    /// As [`Self::reload_credentials`], for whoever is alone already.
-    pub(crate) async fn read_credentials(&self) -> Result<(), StoreError> {
-        let credentials = self.store.credentials().await?;
-        self.credentials.store(Arc::new(
-            credentials
-                .into_iter()
-                .map(|credential| (credential.id.clone(), credential))
-                .collect(),
-        ));
-        Ok(())
     }
 
     pub(crate) fn routes(&self, environment: EnvironmentId) -> Result<Arc<Routes>, Problem> {

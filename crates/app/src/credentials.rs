@@ -94,21 +94,14 @@ impl App {
             created_at: self.clock.now(),
         };
         self.store.create_credential(&credential).await?;
-        self.reload_credentials().await?;
+        self.credentials.reload().await?;
         Ok(credential)
     }
 
     /// Revokes a credential: it and every token minted with it stop working at once.
     pub async fn revoke_credential(&self, caller: &Caller, environment: EnvironmentId, id: CredentialId) -> Result<(), Problem> {
         caller.can_operate()?;
-        let revoked = {
-            let _alone = self.crediting.lock().await;
-            // First, so that it is refused also when nobody waits for the rest, or the rest fails halfway.
-            self.forget_credential(environment, &id);
-            let revoked = self.store.delete_credential(environment, &id).await;
-            self.read_credentials().await?;
-            revoked?
-        };
+        let revoked = self.credentials.revoke(environment, &id).await?;
         if !revoked {
             return Err(Problem::not_found("credential", &id));
         }

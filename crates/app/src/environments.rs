@@ -176,7 +176,7 @@ impl App {
         // To its end, so that credentials of what is gone are not taken any more, whoever waits.
         let work = async move {
             let deleted = app.engine.change(id, app.store.delete_environment(id, force)).await?;
-            app.reload_credentials().await?;
+            app.credentials.reload().await?;
             Ok(deleted)
         };
         let deleted = self.to_its_end("delete environment", work).await?;

@@ -159,6 +159,8 @@ pub struct Keyring {
     sealing: RwLock<()>,
     /// Held while keys are changed: one change at a time.
     changing: Mutex<()>,
+    /// Held while the keys are read: what was read first must not replace what was read later.
+    reloading: Mutex<()>,
     /// Whether something may be left that another key sealed.
     unfinished: AtomicBool,
     nudge: Notify,
@@ -203,6 +205,7 @@ impl Keyring {
             entropy,
             sealing: RwLock::default(),
             changing: Mutex::default(),
+            reloading: Mutex::default(),
             unfinished: AtomicBool::default(),
             nudge: Notify::new(),
         };

@@ -88,6 +88,19 @@ impl Visit {
         Err(Problem::new(Code::Forbidden, "only owners and admins see the audit log"))
     }
 
+    /// Whether they may see which nodes serve the store.
+    pub const fn may_see_nodes(&self) -> bool {
+        self.may_see_audit()
+    }
+
+    /// Refuses whoever may not see which nodes serve the store.
+    pub fn can_see_nodes(&self) -> Result<(), Problem> {
+        if self.may_see_nodes() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Forbidden, "only owners and admins see the nodes"))
+    }
+
     fn caller(&self, environment: EnvironmentId) -> Caller {
         Caller {
             identity: Identity::Person(self.email.clone()),

@@ -192,6 +192,16 @@ async fn environments_and_credentials_are_asked_for_as_the_api_says() {
 }
 
 #[tokio::test]
+async fn nodes_are_listed() {
+    let stub = Stub::start().await;
+    let nodes = r#"{"data":[{"number":3,"name":"http://a:8080","version":"0.1.0","answers":true,"joinedAt":"t","seenAt":"u","queued":1,"inFlight":2,"lagMs":4}]}"#;
+    let (answer, line) = asks!(stub, nodes, client.nodes());
+    assert_eq!(line, "GET /v1/nodes");
+    let node = &answer.data[0];
+    assert_eq!((node.number, node.answers, node.in_flight, node.lag_ms), (3, true, 2, 4));
+}
+
+#[tokio::test]
 async fn keys_are_listed_and_changed() {
     let stub = Stub::start().await;
     let keys = r#"{"given":false,"masterKeys":[{"id":"0a1b2c3d","state":"current","since":"t","sealed":4}],

@@ -1,6 +1,7 @@
 //! The engine put together: carrying out what the lanes want, starting and stopping.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidings_model::verdict::retry_after;
@@ -18,6 +19,7 @@ use crate::lane::{FAST, Signal};
 use crate::lanes::{Lanes, Work};
 use crate::metrics::Metrics;
 use crate::record::Desk;
+use crate::roll::{Membership, NodeParts};
 use crate::sealing::{StartError, check_master_key};
 
 /// Wait after the store could not lease.
@@ -39,6 +41,8 @@ pub struct EngineParts {
     pub tasks: TaskSet,
     /// Figures.
     pub metrics: Metrics,
+    /// Who it is among the other nodes of the store.
+    pub node: NodeParts,
 }
 
 /// See the crate.
@@ -56,6 +60,9 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: TaskSet,
+    pub(crate) roll: Membership,
+    /// How late the latest attempt began since the last beat, in milliseconds.
+    pub(crate) lag_ms: AtomicU64,
     pub(crate) accepting: Semaphore,
     /// What was attempted and is not in the store yet.
     pub(crate) desk: Desk,
@@ -72,10 +79,10 @@ impl Engine {
     /// When the store was sealed with another master key, or does not answer.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
         check_master_key(&*parts.store, &parts.vault, parts.clock.now()).await?;
-        let first_token = i64::from_le_bytes(parts.entropy.bytes16()[..8].try_into().expect("eight of sixteen bytes")) >> 1;
+        let roll = Membership::join(&*parts.store, parts.node, parts.clock.now()).await?;
         let engine = Arc::new(Self {
             directory: Directory::new(Arc::clone(&parts.store), parts.vault),
-            lanes: Lanes::new(first_token, parts.metrics.clone()),
+            lanes: Lanes::new(roll.own(), parts.metrics.clone()),
             activity: Activity::new(Arc::clone(&parts.store)),
             metrics: parts.metrics,
             store: parts.store,
@@ -83,12 +90,15 @@ impl Engine {
             clock: parts.clock,
             entropy: parts.entropy,
             tasks: parts.tasks,
+            roll,
+            lag_ms: AtomicU64::new(0),
             accepting: Semaphore::new(ACCEPTING_BYTES_MAX / 1_024),
             desk: Desk::default(),
             reconcile: Notify::new(),
             prune: Notify::new(),
         });
         engine.directory.sync().await?;
+        engine.beat_tick().await?;
         engine.find_due().await?;
         engine.start_upkeep();
         engine.pump();
@@ -164,6 +174,8 @@ impl Engine {
             .and_then(|routes| routes.destination(webhook).filter(|destination| destination.active));
         if let (Some(routes), Some(destination)) = (&routes, destination) {
             let (attempt, ended_at) = attempt(&*self.transport, &*self.clock, &*self.entropy, routes, destination, &delivery).await;
+            let late = attempt.started_at.since(delivery.due_at).as_millis();
+            self.lag_ms.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.lanes.finished(webhook, signal(&attempt, ended_at), self.clock.now());
             self.record(&delivery, attempt, ended_at);
         } else {
@@ -220,13 +232,16 @@ impl Engine {
         fire(&*self.transport, shot).await
     }
 
-    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, gives back what is queued, and writes what was counted. What is
-    /// not finished then is due again when its lease expires.
+    /// Stops: takes nothing new, waits for the attempts under way at most `grace`, gives back what is queued, leaves the roll of nodes, and writes what
+    /// was counted. What is not finished then is taken up by another node, or by the next start.
     pub async fn stop(self: &Arc<Self>, grace: Duration) {
         let queued = self.lanes.stop();
         let _ = tidings_runtime::within(&*self.clock, grace, self.lanes.quiet()).await;
         if !queued.is_empty() {
             self.clone().release(queued).await;
+        }
+        if let Err(error) = self.store.strike_node(self.roll.own(), None).await {
+            tracing::warn!(%error, "could not leave the roll of nodes; the others will notice");
         }
         if let Err(error) = self.activity.write().await {
             tracing::warn!(%error, "could not write the last figures of what happened; they are lost");

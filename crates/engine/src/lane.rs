@@ -140,12 +140,13 @@ impl Lane {
         self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
     }
 
-    /// What to do at that time.
-    pub(crate) fn step(&mut self, at: Timestamp) -> Step {
+    /// What to do at that time, of so many nodes that send to the webhook.
+    pub(crate) fn step(&mut self, at: Timestamp, nodes: usize) -> Step {
         if at < self.paused_until {
             return self.give_back(at);
         }
-        if self.in_flight < self.concurrency {
+        let ours = (LANE_CONCURRENCY_MAX / nodes.max(1)).max(1);
+        if self.in_flight < self.concurrency.min(ours) {
             match self.queue.front() {
                 Some(first) if first.lease.until < at + LEASE_LEFT_MIN => return self.give_back(at),
                 Some(_) => {}
@@ -283,35 +284,35 @@ mod tests {
     fn a_lane_sends_no_more_at_a_time_than_its_concurrency() {
         let mut lane = lane();
         (0..20).for_each(|number| lane.push(delivery(number)));
-        let sent = std::iter::repeat_with(|| lane.step(AT))
+        let sent = std::iter::repeat_with(|| lane.step(AT, 1))
             .take_while(|step| matches!(step, Step::Send(_)))
             .count();
         assert_eq!(sent, LANE_CONCURRENCY_START);
         lane.finished(Signal::Well, AT);
-        assert!(matches!(lane.step(AT), Step::Send(_)));
-        assert!(matches!(lane.step(AT), Step::Send(_)), "a success widens the lane by one");
-        assert_eq!(lane.step(AT), Step::Rest);
+        assert!(matches!(lane.step(AT, 1), Step::Send(_)));
+        assert!(matches!(lane.step(AT, 1), Step::Send(_)), "a success widens the lane by one");
+        assert_eq!(lane.step(AT, 1), Step::Rest);
     }
 
     #[test]
     fn a_webhook_that_answers_slowly_gets_no_more_at_a_time() {
         let mut lane = lane();
         (0..20).for_each(|number| lane.push(delivery(number)));
-        while matches!(lane.step(AT), Step::Send(_)) {}
+        while matches!(lane.step(AT, 1), Step::Send(_)) {}
         lane.finished(Signal::Slowly, AT);
         assert!(lane.is_proven());
-        assert!(matches!(lane.step(AT), Step::Send(_)));
-        assert_eq!(lane.step(AT), Step::Rest);
+        assert!(matches!(lane.step(AT, 1), Step::Send(_)));
+        assert_eq!(lane.step(AT, 1), Step::Rest);
     }
 
     #[test]
     fn failures_narrow_a_lane_to_one_at_a_time() {
         let mut lane = lane();
         (0..20).for_each(|number| lane.push(delivery(number)));
-        while matches!(lane.step(AT), Step::Send(_)) {}
+        while matches!(lane.step(AT, 1), Step::Send(_)) {}
         (0..LANE_CONCURRENCY_START).for_each(|_| lane.finished(Signal::Failed, AT));
-        assert!(matches!(lane.step(AT), Step::Send(_)));
-        assert_eq!(lane.step(AT), Step::Rest);
+        assert!(matches!(lane.step(AT, 1), Step::Send(_)));
+        assert_eq!(lane.step(AT, 1), Step::Rest);
     }
 
     #[test]
@@ -319,9 +320,9 @@ mod tests {
         let mut lane = lane();
         lane.push(delivery(1));
         lane.push(delivery(2));
-        assert!(matches!(lane.step(AT), Step::Send(_)));
+        assert!(matches!(lane.step(AT, 1), Step::Send(_)));
         lane.finished(Signal::Throttled(Some(Duration::from_secs(30))), AT);
-        assert!(matches!(lane.step(AT), Step::Release(back) if back.len() == 1));
+        assert!(matches!(lane.step(AT, 1), Step::Release(back) if back.len() == 1));
         assert_eq!(lane.wake_at(), Some(AT + Duration::from_secs(30)));
         assert!(!lane.reserve(AT));
     }
@@ -329,7 +330,7 @@ mod tests {
     /// Begins one attempt and ends it so; gives back for how long the lane then rests.
     fn rest_after(lane: &mut Lane, signal: Signal, at: Timestamp) -> Duration {
         lane.push(delivery(1));
-        assert!(matches!(lane.step(at), Step::Send(_)), "it is ready at {at}");
+        assert!(matches!(lane.step(at, 1), Step::Send(_)), "it is ready at {at}");
         lane.finished(signal, at);
         lane.paused_until.since(at)
     }
@@ -351,7 +352,7 @@ mod tests {
     fn many_that_are_throttled_together_pause_the_lane_once() {
         let mut lane = lane();
         (0..20).for_each(|number| lane.push(delivery(number)));
-        while matches!(lane.step(AT), Step::Send(_)) {}
+        while matches!(lane.step(AT, 1), Step::Send(_)) {}
         (0..LANE_CONCURRENCY_START).for_each(|_| lane.finished(Signal::Throttled(None), AT + Duration::from_millis(1)));
         assert_eq!(lane.paused_until, AT + Duration::from_millis(1) + PAUSE_FIRST);
         assert_eq!(lane.concurrency, 1);
@@ -361,7 +362,7 @@ mod tests {
     fn a_lease_that_would_end_during_the_attempt_is_not_sent_with() {
         let mut lane = lane();
         lane.push(delivery(1));
-        assert!(matches!(lane.step(AT + LEASE), Step::Release(_)));
+        assert!(matches!(lane.step(AT + LEASE, 1), Step::Release(_)));
         assert_eq!(lane.wake_at(), Some(AT + LEASE));
     }
 
@@ -370,8 +371,8 @@ mod tests {
         let mut lane = lane();
         lane.note_due(AT);
         assert!(!lane.reserve(AT));
-        assert!(matches!(lane.step(AT), Step::Refill(_)));
-        assert_eq!(lane.step(AT), Step::Rest, "one refill at a time");
+        assert!(matches!(lane.step(AT, 1), Step::Refill(_)));
+        assert_eq!(lane.step(AT, 1), Step::Rest, "one refill at a time");
         lane.refilled(None);
         assert!(lane.reserve(AT));
     }

@@ -2,11 +2,10 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use tidings_model::{Timestamp, WebhookId};
-use tidings_store::{DueBatch, LeaseGrant, LeaseToken, LeasedDelivery};
+use tidings_store::{DueBatch, LeaseGrant, LeasedDelivery, NodeNumber};
 use tokio::sync::Notify;
 
 use crate::directory::Owner;
@@ -35,7 +34,7 @@ pub(crate) enum Work {
     Release(Vec<LeasedDelivery>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     lanes: BTreeMap<WebhookId, Lane>,
     /// Lanes that want a turn. Those that have not shown that they answer step aside while [`UNPROVEN_MAX`] attempts of such lanes are under way.
@@ -47,13 +46,22 @@ struct Inner {
     unproven: usize,
     unrecorded: usize,
     stopped: bool,
+    /// Whose leases they are.
+    node: NodeNumber,
+    /// Leases that this node has taken under its number.
+    leases: u64,
+    /// From then on others may think that this node is gone, and send what it has leased.
+    trusted_until: Timestamp,
+    /// Something was to be done, and was not because of it.
+    held_back: bool,
+    /// Nodes among which each webhook's concurrency is shared.
+    nodes: usize,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Lanes {
     inner: Mutex<Inner>,
-    next_token: AtomicI64,
     /// Rung when an alarm earlier than all others is set.
     pub(crate) alarm: Notify,
     /// Rung when the last attempt is recorded after the lanes were stopped.
@@ -62,11 +70,25 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// No lane. Lease tokens count up from a number of chance, so that no two processes share one.
-    pub(crate) fn new(first_token: i64, metrics: Metrics) -> Self {
+    /// No lane yet. Leases are that node's.
+    pub(crate) fn new(node: NodeNumber, metrics: Metrics) -> Self {
+        let inner = Inner {
+            lanes: BTreeMap::new(),
+            turns: Turns::default(),
+            alarms: BTreeSet::new(),
+            queued_bytes: 0,
+            in_flight: 0,
+            unproven: 0,
+            unrecorded: 0,
+            stopped: false,
+            node,
+            leases: 0,
+            trusted_until: Timestamp::from_millis(0), // until the first beat
+            held_back: false,
+            nodes: 1,
+        };
         Self {
-            inner: Mutex::default(),
-            next_token: AtomicI64::new(first_token),
+            inner: Mutex::new(inner),
             alarm: Notify::new(),
             quiet: Notify::new(),
             metrics,
@@ -75,10 +97,28 @@ impl Lanes {
 
     /// A lease that nobody had before.
     pub(crate) fn grant(&self, at: Timestamp) -> LeaseGrant {
-        LeaseGrant {
-            token: LeaseToken(self.next_token.fetch_add(1, Ordering::Relaxed)),
-            until: at + LEASE,
-        }
+        self.inner.lock().grant(at)
+    }
+
+    /// What is leased may be sent until then. True: nothing was sent before, for want of trust.
+    pub(crate) fn trust(&self, until: Timestamp) -> bool {
+        let mut inner = self.inner.lock();
+        inner.trusted_until = until;
+        std::mem::take(&mut inner.held_back)
+    }
+
+    /// So many nodes send to the same webhooks from now on.
+    pub(crate) fn share(&self, nodes: usize) {
+        self.inner.lock().nodes = nodes;
+    }
+
+    /// Forgets what is queued, which others have by now, and leases under another number from now on. Says how many deliveries that were.
+    pub(crate) fn rejoin(&self, node: NodeNumber) -> usize {
+        let mut inner = self.inner.lock();
+        (inner.node, inner.leases) = (node, 0);
+        let queued: Vec<_> = inner.lanes.values_mut().flat_map(Lane::drain).collect();
+        self.forget_queued(&mut inner, &queued);
+        queued.len()
     }
 
     /// Takes a place for a delivery that is about to be appended.
@@ -127,6 +167,10 @@ impl Lanes {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         while inner.in_flight < IN_FLIGHT_MAX && inner.unrecorded < UNRECORDED_MAX && !inner.stopped {
+            if at >= inner.trusted_until {
+                inner.held_back = true;
+                return None;
+            }
             let free = IN_FLIGHT_MAX - inner.in_flight;
             let (owner, webhook) = inner.turns.next().or_else(|| inner.turns.next_crowded(free))?;
             let Some(lane) = inner.lanes.get_mut(&webhook) else {
@@ -142,7 +186,7 @@ impl Lanes {
                 continue;
             }
             lane.in_line = false;
-            let step = lane.step(at);
+            let step = lane.step(at, inner.nodes);
             if !matches!(step, Step::Rest) {
                 inner.turns.used(owner);
             }
@@ -162,7 +206,7 @@ impl Lanes {
                     return Some(Work::Refill {
                         webhook,
                         want,
-                        grant: self.grant(at),
+                        grant: inner.grant(at),
                     });
                 }
                 Step::Release(leases) => {
@@ -316,6 +360,14 @@ impl Lanes {
 }
 
 impl Inner {
+    fn grant(&mut self, at: Timestamp) -> LeaseGrant {
+        self.leases += 1;
+        LeaseGrant {
+            token: self.node.lease(self.leases),
+            until: at + LEASE,
+        }
+    }
+
     const fn is_quiet(&self) -> bool {
         self.in_flight == 0 && self.unrecorded == 0
     }

@@ -1,7 +1,7 @@
 //! The engine: from an event that is to be accepted to an attempt that is in the log.
 //!
 //! Owns: the routing snapshot ([`directory`]), accepting ([`intake`]), lanes and leases ([`lanes`]), one attempt ([`deliver`]), the count of what
-//! happens ([`activity`]), and the upkeep that runs beside them ([`upkeep`]).
+//! happens ([`activity`]), this node among others (`roll`), and the upkeep that runs beside them ([`upkeep`]).
 //!
 //! Never knows: HTTP servers, SQL, sockets, or what time the operating system thinks it is.
 
@@ -14,6 +14,7 @@ mod lane;
 pub mod lanes;
 pub mod metrics;
 mod record;
+mod roll;
 pub mod sealing;
 mod turns;
 pub mod upkeep;
@@ -23,4 +24,5 @@ pub use directory::{Destination, Directory, Owner, Routes};
 pub use engine::{Engine, EngineParts};
 pub use intake::{AcceptError, Accepted, Draft};
 pub use metrics::Metrics;
+pub use roll::{BEAT_EVERY, MISSED_BEATS_MAX, NodeParts};
 pub use sealing::StartError;

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub orphaned: Gauge,
     /// What was found to be wrong in the store since the start.
     pub unsound: Gauge,
+    /// Nodes that serve the store, this one included.
+    pub nodes: Gauge,
 }
 
 impl Metrics {
@@ -91,6 +93,7 @@ impl Metrics {
             pruned: Counter::default(),
             orphaned: Gauge::default(),
             unsound: Gauge::default(),
+            nodes: Gauge::default(),
         };
         registry.register("tidings_events_accepted", "Events accepted durably", metrics.accepted.clone());
         registry.register(
@@ -138,6 +141,11 @@ impl Metrics {
             "tidings_store_findings",
             "What looking the store through after the start found to be wrong in it",
             metrics.unsound.clone(),
+        );
+        registry.register(
+            "tidings_nodes",
+            "Nodes that serve this store, this one included",
+            metrics.nodes.clone(),
         );
         metrics
     }

@@ -41,6 +41,7 @@ impl Engine {
         let (alarms, reconcile) = (Arc::clone(self), Arc::clone(self));
         let (activity, prune) = (Arc::clone(self), Arc::clone(self));
         let (orphans, look) = (Arc::clone(self), Arc::clone(self));
+        self.tasks.spawn("beat", OnError::StopProcess, Arc::clone(self).beat());
         self.tasks
             .spawn("alarms", OnError::StopProcess, async move { alarms.ring_alarms().await });
         self.tasks.spawn("reconcile", OnError::StopProcess, async move {
@@ -57,17 +58,23 @@ impl Engine {
         });
         self.tasks.spawn("prune", OnError::StopProcess, async move {
             while prune.turn(PRUNE_EVERY, &prune.prune).await {
-                tell("prune", prune.prune_tick().await);
+                if prune.roll.is_eldest() {
+                    tell("prune", prune.prune_tick().await);
+                }
             }
             Ok::<(), StoreError>(())
         });
         self.tasks.spawn("look", OnError::StopProcess, async move {
-            tell("look", look.look_through().await);
+            if look.roll.is_eldest() {
+                tell("look", look.look_through().await);
+            }
             Ok::<(), StoreError>(())
         });
         self.tasks.spawn("orphans", OnError::StopProcess, async move {
             loop {
-                tell("orphans", orphans.orphans_tick().await);
+                if orphans.roll.is_eldest() {
+                    tell("orphans", orphans.orphans_tick().await);
+                }
                 if !orphans.pause(COUNT_ORPHANS_EVERY).await {
                     return Ok::<(), StoreError>(());
                 }
@@ -154,9 +161,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes what retention says is too old, a little at a time.
+    /// Removes what retention says is too old, a little at a time, and ends what leases are left of nodes that are gone.
     pub async fn prune_tick(self: &Arc<Self>) -> Result<(), StoreError> {
         let at = self.clock.now();
+        if self.store.end_lost_leases().await? > 0 {
+            self.reconcile.notify_one();
+        }
         while self.store.forget_keys(at, FORGET_KEYS).await? == FORGET_KEYS {}
         let days = |days: u64| Duration::from_secs(days * 24 * 3_600);
         let (audit, activity) = (at - days(AUDIT_DAYS), at - days(ACTIVITY_DAYS));

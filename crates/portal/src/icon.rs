@@ -30,6 +30,7 @@ pub(crate) enum Icon {
     Bolt,
     Trash,
     Lock,
+    Node,
 }
 
 impl Icon {
@@ -52,6 +53,7 @@ impl Icon {
             Self::People => {
                 "M6 7.5a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.6zM1.8 13c.3-2.2 2-3.5 4.2-3.5s3.9 1.3 4.2 3.5M10.5 3.2a2.1 2.1 0 0 1 0 4M12 9.8c1.3.5 2 1.6 2.2 3.2"
             }
+            Self::Node => "M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.1M5 11h.1",
             Self::List => "M5.5 4h8M5.5 8h8M5.5 12h8M2.5 4h.1M2.5 8h.1M2.5 12h.1",
             Self::Layers => "M8 2l6 3-6 3-6-3zM2 8l6 3 6-3M2 11l6 3 6-3",
             Self::Menu => "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",

@@ -13,6 +13,7 @@ mod events;
 mod hooks;
 mod jobs;
 mod live;
+mod nodes;
 mod overview;
 mod people;
 mod settings;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> Router<Portal> {
         .merge(people::routes())
         .merge(account::routes())
         .merge(audit::routes())
+        .merge(nodes::routes())
         .method_not_allowed_fallback(only_sent)
 }
 

@@ -28,6 +28,7 @@ pub(crate) enum Section {
     Jobs,
     People,
     Audit,
+    Nodes,
     Account,
 }
 
@@ -249,6 +250,7 @@ fn global_entries(section: Section, role: PersonRole) -> Vec<Entry> {
     }
     if role != PersonRole::Viewer {
         entries.push(entry("Audit log", "/audit".to_owned(), Icon::List, section == Section::Audit));
+        entries.push(entry("Nodes", "/nodes".to_owned(), Icon::Node, section == Section::Nodes));
     }
     entries
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
@@ -15,7 +16,7 @@ use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts};
 use tidings_engine::lanes::IN_FLIGHT_MAX;
 use tidings_engine::metrics::{AttemptLabels, AttemptResult};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::EnvironmentId;
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_runtime::{OnError, Shutdown, TaskSet};
@@ -48,6 +49,7 @@ pub(crate) struct Node {
     pub(crate) store: Arc<FaultyStore>,
     network: Arc<Network>,
     seed: u64,
+    beat_every: Duration,
     starts: u64,
     alive: Option<Alive>,
 }
@@ -92,13 +94,21 @@ pub(crate) struct Ask {
 
 impl Node {
     /// A node that does not run yet.
-    pub(crate) fn new(number: usize, clock: NodeClock, store: Arc<FaultyStore>, network: Arc<Network>, seed: u64) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        clock: NodeClock,
+        store: Arc<FaultyStore>,
+        network: Arc<Network>,
+        seed: u64,
+        beat_every: Duration,
+    ) -> Self {
         Self {
             number,
             clock,
             store,
             network,
             seed,
+            beat_every,
             starts: 0,
             alive: None,
         }
@@ -130,6 +140,10 @@ impl Node {
             entropy: chance.clone(),
             tasks: tasks.clone(),
             metrics: figures.clone(),
+            node: NodeParts {
+                name: format!("n{number}"),
+                beat_every: self.beat_every,
+            },
         });
         let parts = AppParts {
             store: self.store.clone(),

@@ -103,6 +103,9 @@ impl Figures {
     }
 }
 
+/// The dice that say how often nodes beat.
+const BEATS: u64 = 100;
+
 /// What may go wrong in a world, thrown at its beginning: many worlds are spared some of it, so that what is stricter without can be checked too.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Weather {
@@ -174,6 +177,7 @@ impl World {
         let network = Arc::new(Network::new(clock.clone(), Dice::new(seed, 1), trace.clone()));
         let grave = Arc::default();
         let mut nodes = Vec::new();
+        let beat_every = Duration::from_secs(2 + Dice::new(seed, BEATS).below(20)); // seldom, because worlds last for days
         for number in 0..weather.nodes {
             let dice = Dice::new(seed, 2 + number as u64);
             let faulty = Arc::new(FaultyStore::new(
@@ -184,7 +188,7 @@ impl World {
                 sabotage,
             ));
             let clock = NodeClock::new(clock.clone());
-            let mut node = Node::new(number, clock, faulty, Arc::clone(&network), seed);
+            let mut node = Node::new(number, clock, faulty, Arc::clone(&network), seed, beat_every);
             node.start().await?;
             nodes.push(node);
         }

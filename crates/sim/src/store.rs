@@ -13,9 +13,10 @@ use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
-    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewServerKey, Page,
-    Person, PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey,
-    Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, MemStore, NameTaken, NewEvent, NewNode, NewServerKey,
+    Node, NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges,
+    SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter,
+    WebhookWithHealth,
 };
 
 use crate::dice::Dice;
@@ -221,6 +222,11 @@ faulty! {
     async fn reseal(&self, values: Vec<Reseal>) -> Result<usize, StoreError>;
     async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError>;
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError>;
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError>;
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError>;
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError>;
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError>;
+    async fn end_lost_leases(&self) -> Result<usize, StoreError>;
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError>;
     async fn environments(&self) -> Result<Vec<Environment>, StoreError>;
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Result<Result<Option<Environment>, NameTaken>, StoreError>;

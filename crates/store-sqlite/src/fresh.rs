@@ -133,6 +133,14 @@ impl Fresh {
         all
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<(DeliveryId, Held)> {
+        let mut all = self.committed.list(None);
+        all.extend(&self.added);
+        all.retain(|(id, held)| !self.gone.contains(&(held.webhook, *id)));
+        all
+    }
+
     /// Those whose lease has ended `at`.
     pub(crate) fn ended(&mut self, at: Timestamp) -> Vec<(DeliveryId, Held)> {
         let committed = self.committed.0.lock();

@@ -2,9 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tidings_model::{SealedSecret, SealedSecretSet, Timestamp, WebhookId};
-use tidings_store::{
-    MasterKeyId, MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey, ServerKeyPurpose,
-};
+use tidings_store::{MasterKeyId, MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey};
 
 use crate::codes::Code;
 use crate::environments;
@@ -251,15 +249,4 @@ pub(crate) fn change_own(tx: &WriteTx<'_>, new: &NewServerKey) -> Outcome<bool> 
         )?
         .execute(params![purpose, new.sealed.0, new.at.as_millis()])?;
     Ok(true)
-}
-
-impl Code for ServerKeyPurpose {
-    const ALL: &'static [Self] = &[Self::AccessTokens, Self::ClientSecrets];
-
-    fn code(self) -> i64 {
-        match self {
-            Self::AccessTokens => 0,
-            Self::ClientSecrets => 1,
-        }
-    }
 }

@@ -1,10 +1,10 @@
 //! Leases, and what people and the engine do to deliveries that wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventBody, EventId, Timestamp, Trigger, WebhookId};
-use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, ResendError};
+use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, NodeNumber, ResendError};
 
 use crate::codes::{CANCELLED, Code};
 use crate::fault::{Outcome, exactly_one};
@@ -193,6 +193,33 @@ pub(crate) fn release(tx: &mut WriteTx<'_>, leases: &[(DeliveryId, LeaseToken)])
             .execute(params![id.event.raw(), id.ordinal, token.0])?;
     }
     Ok(())
+}
+
+/// Ends the leases of nodes that are not among those.
+pub(crate) fn end_lost(tx: &mut WriteTx<'_>, alive: &HashSet<NodeNumber>) -> Outcome<usize> {
+    let lost = |token: LeaseToken| token.node().0 != 0 && !alive.contains(&token.node());
+    let mut ended = 0;
+    for (id, held) in tx.memory.fresh.all() {
+        if lost(held.grant.token) {
+            rows::insert(tx.connection, &NewRow::of_fresh(id, &held, RowState::waiting(held.due_at)))?;
+            tx.memory.fresh.remove(held.webhook, id);
+            ended += 1;
+        }
+    }
+    let leased = tx
+        .connection
+        .prepare_cached(
+            "-- lease::end_lost: everything that is leased
+             SELECT event, ordinal, lease_token FROM deliveries INDEXED BY deliveries_leased WHERE lease_token IS NOT NULL",
+        )?
+        .query_and_then([], |row| {
+            let record = Record::new(row, "deliveries", &["event", "ordinal"]);
+            Outcome::Ok((delivery_id(&record)?, LeaseToken(record.get("lease_token")?)))
+        })?
+        .collect::<Outcome<Vec<_>>>()?;
+    let leases: Vec<_> = leased.into_iter().filter(|(_, token)| lost(*token)).collect();
+    release(tx, &leases)?;
+    Ok(ended + leases.len())
 }
 
 fn fresh_under(tx: &WriteTx<'_>, id: DeliveryId, token: LeaseToken) -> Outcome<Option<Held>> {

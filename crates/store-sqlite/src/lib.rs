@@ -12,11 +12,9 @@ mod backup;
 mod blocks;
 mod body;
 mod checkpoint;
-mod codes;
 mod connection;
 mod credentials;
 mod deliveries;
-mod detail;
 mod environments;
 mod event_types;
 mod events;
@@ -51,6 +49,8 @@ mod verify;
 mod wal;
 mod webhooks;
 mod writer;
+
+use tidings_store::{codes, detail};
 
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
 pub use folder::{OpenError, is_in_use, is_store_file, open_file};

@@ -4,15 +4,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tidings_runtime::Clock;
-use tidings_store::EventIdSequence;
+use tidings_store::{EventIdSequence, Roll, StoreError};
 
 use crate::fault::Outcome;
 use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
 use crate::trouble::Trouble;
-use crate::writer::{Memory, Writer};
+use crate::writer::{Memory, WriteTx, Writer};
 use crate::{checkpoint, connection, folder, migrations, recover, upkeep, wal};
 
 /// What a commit of the writer did, for the metrics.
@@ -55,6 +56,8 @@ pub struct SqliteStore {
     /// Dropped before the writer, whose last checkpoint they would be in the way of.
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
+    /// As long as the process: leases end when the store is opened, and with them what they say of nodes.
+    pub(crate) roll: Mutex<Roll>,
 }
 
 impl SqliteStore {
@@ -85,7 +88,18 @@ impl SqliteStore {
         Ok(Self {
             readers: Readers::new(file.clone(), reading),
             writer: Writer::start(writer, &file, lock, memory, options)?,
+            roll: Mutex::default(),
         })
+    }
+
+    /// Writes something that nodes keep in memory.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        verb: impl FnMut(&mut WriteTx<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.writer.run(verb).await?;
+        self.roll.lock().changed();
+        Ok(done)
     }
 
     /// Takes nothing new, finishes what is queued, and gives the data folder free. Verbs answer from then on that the store is not available.

@@ -10,9 +10,10 @@ use tidings_model::{
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
     CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch, DueWebhook, EnvironmentChange,
-    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewServerKey, Page, Person,
-    PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges, SealedWebhook, ServerKey, Session,
-    SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
+    EnvironmentHolds, EventFilter, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse, NameTaken, NewEvent, NewNode, NewServerKey, Node,
+    NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError, Reseal, ResendError, Routing, RoutingChanges,
+    SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified, WebhookFilter,
+    WebhookWithHealth,
 };
 
 use crate::store::SqliteStore;
@@ -30,7 +31,7 @@ impl Store for SqliteStore {
     }
 
     async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError> {
-        self.writer.run(move |tx| keys::change(tx, id, at)).await
+        self.change(move |tx| keys::change(tx, id, at)).await
     }
 
     async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError> {
@@ -57,12 +58,34 @@ impl Store for SqliteStore {
 
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError> {
         let key = key.clone();
-        self.writer.run(move |tx| keys::change_own(tx, &key)).await
+        self.change(move |tx| keys::change_own(tx, &key)).await
+    }
+
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError> {
+        let number = self.roll.lock().join(node);
+        number.ok_or_else(|| StoreError::Unavailable("all numbers of nodes were given out; restart the server".to_owned()))
+    }
+
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError> {
+        Ok(self.roll.lock().beat(node, pulse))
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        Ok(self.roll.lock().nodes())
+    }
+
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError> {
+        Ok(self.roll.lock().strike(node, beats))
+    }
+
+    async fn end_lost_leases(&self) -> Result<usize, StoreError> {
+        let alive = self.roll.lock().nodes().iter().map(|node| node.number).collect();
+        self.writer.run(move |tx| lease::end_lost(tx, &alive)).await
     }
 
     async fn create_environment(&self, environment: &Environment) -> Answer<(), NameTaken> {
         let environment = environment.clone();
-        self.writer.run(move |tx| environments::create(tx, &environment)).await
+        self.change(move |tx| environments::create(tx, &environment)).await
     }
 
     async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
@@ -71,15 +94,15 @@ impl Store for SqliteStore {
 
     async fn change_environment(&self, id: EnvironmentId, change: &EnvironmentChange) -> Answer<Option<Environment>, NameTaken> {
         let change = change.clone();
-        self.writer.run(move |tx| environments::change(tx, id, &change)).await
+        self.change(move |tx| environments::change(tx, id, &change)).await
     }
 
     async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Answer<(), DeleteEnvironmentError> {
-        self.writer.run(move |tx| environments::delete(tx, id, force)).await
+        self.change(move |tx| environments::delete(tx, id, force)).await
     }
 
     async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError> {
-        self.writer.run(move |tx| environments::copy(tx, from, to, at)).await
+        self.change(move |tx| environments::copy(tx, from, to, at)).await
     }
 
     async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError> {
@@ -90,7 +113,7 @@ impl Store for SqliteStore {
 
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         let credential = credential.clone();
-        self.writer.run(move |tx| credentials::create(tx, &credential)).await
+        self.change(move |tx| credentials::create(tx, &credential)).await
     }
 
     async fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
@@ -99,7 +122,7 @@ impl Store for SqliteStore {
 
     async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError> {
         let id = id.clone();
-        self.writer.run(move |tx| credentials::delete(tx, environment, &id)).await
+        self.change(move |tx| credentials::delete(tx, environment, &id)).await
     }
 
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken> {
@@ -179,17 +202,17 @@ impl Store for SqliteStore {
 
     async fn create_event_type(&self, environment: EnvironmentId, event_type: &CustomEventType) -> Answer<(), CreateEventTypeError> {
         let event_type = event_type.clone();
-        self.writer.run(move |tx| event_types::create(tx, environment, &event_type)).await
+        self.change(move |tx| event_types::create(tx, environment, &event_type)).await
     }
 
     async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError> {
         let key = key.clone();
-        self.writer.run(move |tx| event_types::delete(tx, environment, &key)).await
+        self.change(move |tx| event_types::delete(tx, environment, &key)).await
     }
 
     async fn create_webhook(&self, webhook: &Webhook) -> Answer<(), CreateWebhookError> {
         let webhook = webhook.clone();
-        self.writer.run(move |tx| webhooks::create(tx, &webhook)).await
+        self.change(move |tx| webhooks::create(tx, &webhook)).await
     }
 
     async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError> {
@@ -210,15 +233,15 @@ impl Store for SqliteStore {
 
     async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Answer<(), ReplaceWebhookError> {
         let webhook = webhook.clone();
-        self.writer.run(move |tx| webhooks::replace(tx, &webhook, unchanged_since)).await
+        self.change(move |tx| webhooks::replace(tx, &webhook, unchanged_since)).await
     }
 
     async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, at: Timestamp) -> Result<bool, StoreError> {
-        self.writer.run(move |tx| webhooks::delete(tx, environment, id, at)).await
+        self.change(move |tx| webhooks::delete(tx, environment, id, at)).await
     }
 
     async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError> {
-        self.writer.run(move |tx| webhooks::disable(tx, id, why, at)).await
+        self.change(move |tx| webhooks::disable(tx, id, why, at)).await
     }
 
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {

@@ -5,15 +5,18 @@
 //! Never knows: a driver, SQL, or what time it is: every verb is told.
 
 mod activity;
+pub mod codes;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod delivery;
+pub mod detail;
 mod error;
 mod event_id;
 mod keys;
 mod log;
 mod memory;
+mod nodes;
 mod people;
 mod verbs;
 mod verify;
@@ -32,6 +35,7 @@ pub use event_id::EventIdSequence;
 pub use keys::{MasterKeyState, MasterKeyUse, NewServerKey, Reseal, SealedPlace, SealedWebhook, ServerKey, ServerKeyPurpose};
 pub use log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
 pub use memory::MemStore;
+pub use nodes::{NewNode, Node, NodeNumber, Pulse, Roll};
 pub use people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, PersonRole, Session, SessionId};
 pub use verbs::Store;
 pub use verify::{AsOf, Check, Finding, LEASE_MAX, MadeAttempt, Missing, OVERDUE_AFTER, Place, Thing, ToldDelivery, Verified, judge};

@@ -17,6 +17,7 @@ use crate::delivery::{AppendRefusal, Appended, DueBatch, DueWebhook, LeaseGrant,
 use crate::error::StoreError;
 use crate::keys::{MasterKeyUse, NewServerKey, Reseal, SealedWebhook, ServerKey};
 use crate::log::{DeliveryDetail, DeliveryFilter, EventFilter, Page, Pruned, StoreStats};
+use crate::nodes::{NewNode, Node, NodeNumber, Pulse};
 use crate::people::{AuditEntry, AuditFilter, AuditRecord, ChangePersonError, Person, PersonChange, Session, SessionId};
 use crate::verify::{AsOf, Place, Verified};
 
@@ -46,6 +47,27 @@ pub trait Store: Send + Sync {
     async fn server_keys(&self) -> Result<Vec<ServerKey>, StoreError>;
     /// Puts a key of the server's own in the place of the one in use. False: another one is in use than it replaces, and nothing was changed.
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError>;
+
+    // Nodes.
+
+    /// Puts a node on the roll, and gives it a number that no other ever had.
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError>;
+    /// Says that a node lives, and tells how often something was changed that nodes keep in memory: environments, credentials, event types,
+    /// webhooks, the server's own keys. `None`: it is not on the roll any more, its leases have ended, and it has to join anew.
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError>;
+    /// The nodes on the roll, by number.
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError>;
+    /// Takes a node off the roll, if it has beaten so often and no oftener, or whatever it did. False: it stays, or is not on it.
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError>;
+    /// Ends the leases of nodes that are not on the roll: the deliveries are due as they were before. Says how many.
+    async fn end_lost_leases(&self) -> Result<usize, StoreError>;
+    /// Waits until something may have been changed that nodes keep in memory, by another node too, since this last answered `seen` (0 to begin with).
+    /// A nudge to beat, which tells the truth: it may come late, or for nothing, and where only one process has the store open it need not come at
+    /// all. Nothing is lost when the wait is given up.
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let _ = seen;
+        std::future::pending().await
+    }
 
     // Environments.
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidings_model::EventId;
+use tidings_model::{Environment, EnvironmentId, EventId, Settings, Timestamp};
 use tidings_store::conformance::altered;
 use tidings_store::{MemStore, Store};
 
@@ -42,6 +42,21 @@ async fn deliveries_of_an_altered_event_end_when_they_are_due() {
 async fn an_altered_event_is_not_sent_again() {
     let (store, alter) = alterable();
     altered::an_altered_event_is_not_sent_again(&store, alter).await;
+}
+
+/// Whoever waits is told of a change that comes, and at once of one that has come since.
+#[tokio::test]
+async fn a_change_is_told_to_whoever_waits_for_one() {
+    let store = MemStore::new();
+    let environment = Environment {
+        id: EnvironmentId::from_chance([1; 16]),
+        name: "Production".to_owned(),
+        settings: Settings::default(),
+        created_at: Timestamp::from_millis(0),
+    };
+    let (heard, made) = tokio::join!(store.changed(0), store.create_environment(&environment));
+    assert_eq!(made, Ok(Ok(())));
+    assert_eq!(store.changed(0).await, heard);
 }
 
 #[test]

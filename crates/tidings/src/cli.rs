@@ -13,6 +13,7 @@ use crate::commands::environments::Environments;
 use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
 use crate::commands::keys::Keys;
+use crate::commands::nodes::Nodes;
 use crate::commands::people::People;
 use crate::commands::restore::Restore;
 use crate::commands::test::Test;
@@ -77,6 +78,9 @@ Examples:
     Credentials(Credentials),
     /// Keys: which there are, and new ones in the place of old ones.
     Keys(Keys),
+    /// Nodes: which serve the store, and what each has in hand.
+    #[command(after_help = "Example:\n  tidings nodes")]
+    Nodes(Nodes),
     /// People: a link for the first owner, or for somebody who forgot their password.
     People(People),
     /// Webhooks: URLs and the events that they are subscribed to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidings_app::bootstrap::FirstStart;
 use tidings_app::{App, AppParts, Problem};
 use tidings_egress::{AddressPolicies, Egress, EgressConfig, EgressError, SystemResolver};
-use tidings_engine::{Engine, EngineParts, Metrics, StartError};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts, StartError};
 use tidings_portal::PortalParts;
 use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
 use tidings_server::{Readiness, ServeLimits, ServerState};
@@ -91,6 +91,7 @@ impl Node {
             entropy: Arc::clone(&entropy),
             tasks: tasks.clone(),
             metrics: Metrics::register(telemetry.registry()),
+            node: NodeParts::named(&url),
         })
         .await?;
         let app = Arc::new(

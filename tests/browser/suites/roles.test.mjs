@@ -16,6 +16,7 @@ const NOT_FOR_VIEWERS = [
   '/environments/{environment}/credentials',
   '/people',
   '/audit',
+  '/nodes',
 ];
 
 describe('roles', () => {

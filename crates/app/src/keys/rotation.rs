@@ -111,7 +111,8 @@ impl Keyring {
     }
 
     /// Uses the keys that the store and this process hold now, and forgets what was verified with others.
-    async fn reload(&self) -> Result<(), Problem> {
+    pub(crate) async fn reload(&self) -> Result<(), Problem> {
+        let _alone = self.reloading.lock().await;
         let own = self.store.server_keys().await?;
         let live = LiveKeys::of(&self.vault, &self.masters.lock(), &own)?;
         self.live.store(Arc::new(live));

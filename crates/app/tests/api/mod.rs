@@ -3,6 +3,7 @@
 mod access;
 mod environments;
 mod keys;
+mod nodes;
 mod publish;
 mod webhooks;
 

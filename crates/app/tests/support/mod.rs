@@ -10,7 +10,7 @@ use tidings_app::bootstrap::Bootstrap;
 use tidings_app::keys::MasterKeys;
 use tidings_app::webhooks::WebhookDraft;
 use tidings_app::{App, AppParts, Caller};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::{EndpointUrl, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, Timestamp, Transport};
 use tidings_runtime::{ManualClock, SeededEntropy, Shutdown, TaskSet};
 use tidings_signing::MasterKey;
@@ -142,6 +142,7 @@ pub(crate) async fn app_with(
         entropy: entropy.clone(),
         tasks: TaskSet::new(Shutdown::new()),
         metrics: Metrics::register(&mut Registry::default()),
+        node: NodeParts::named("test"),
     })
     .await
     .unwrap();

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics, StartError};
+use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics, NodeParts, StartError};
 use tidings_model::delivery::StatusFilter;
 use tidings_model::{
     Catalog, Delivery, EndpointUrl, Environment, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, SealedSecretSet,
@@ -21,6 +21,9 @@ use tokio::sync::Semaphore;
 
 /// When every world begins.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// Seldom, because days pass here.
+pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(30);
 
 /// Dice that always fall in the middle: retries come exactly on their step.
 struct MiddleEntropy;
@@ -95,6 +98,14 @@ pub(crate) struct World {
     next: u16,
 }
 
+/// Another node on the same store, with a clock of its own.
+pub(crate) struct Neighbour {
+    pub(crate) clock: ManualClock,
+    pub(crate) shutdown: Shutdown,
+    /// Kept alive.
+    pub(crate) engine: Arc<Engine>,
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let clock = ManualClock::at(START);
@@ -138,6 +149,13 @@ impl World {
         self.engine = start(&self.store, &self.clock, &self.network, &self.shutdown).await;
     }
 
+    /// Another node of the same store, which sees what time it is now, and then goes its own way.
+    pub(crate) async fn neighbour(&self) -> Neighbour {
+        let (clock, shutdown) = (ManualClock::at(self.clock.now()), Shutdown::new());
+        let engine = start(&self.store, &clock, &self.network, &shutdown).await;
+        Neighbour { clock, shutdown, engine }
+    }
+
     /// What starting again on the same store comes to with that master key.
     pub(crate) async fn start_with(&self, key: [u8; 32]) -> Result<Arc<Engine>, StartError> {
         let vault = Vault::new(&MasterKey::from_bytes(key), &[]);
@@ -175,6 +193,11 @@ impl World {
         let id = self.unannounced_webhook(name).await;
         self.engine.changed(self.environment).await.unwrap();
         id
+    }
+
+    /// What a receiver does from now on.
+    pub(crate) fn answer(&self, name: &str, script: &[Does]) {
+        self.network.scripts.lock().insert(format!("https://{name}.test/"), script.to_vec());
     }
 
     /// Webhooks of a tenant, named by it and a number.
@@ -218,12 +241,7 @@ impl World {
 
     /// Lets time pass and everybody act when their time has come.
     pub(crate) async fn pass(&self, duration: Duration) {
-        let until = self.clock.now() + duration;
-        while self.clock.now() < until {
-            let next = self.clock.next_wake().map_or(until, |wake| wake.min(until));
-            self.clock.advance(next.since(self.clock.now()).max(Duration::from_millis(1)));
-            settle().await;
-        }
+        pass(&self.clock, duration).await;
     }
 
     /// Lets time pass at once, as for a machine that slept.
@@ -304,11 +322,25 @@ fn parts(store: &Arc<MemStore>, clock: &ManualClock, network: &Arc<Network>, shu
         entropy: Arc::new(MiddleEntropy),
         tasks: TaskSet::new(shutdown.clone()),
         metrics: Metrics::register(&mut Registry::default()),
+        node: NodeParts {
+            beat_every: BEAT_EVERY,
+            ..NodeParts::named("test")
+        },
+    }
+}
+
+/// Lets time pass on that clock alone, and those act whose clock it is.
+pub(crate) async fn pass(clock: &ManualClock, duration: Duration) {
+    let until = clock.now() + duration;
+    while clock.now() < until {
+        let next = clock.next_wake().map_or(until, |wake| wake.min(until));
+        clock.advance(next.since(clock.now()).max(Duration::from_millis(1)));
+        settle().await;
     }
 }
 
 /// Lets every task run until all of them wait: they share this thread, and none of them waits for the outside world.
-async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }

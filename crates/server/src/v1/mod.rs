@@ -10,6 +10,7 @@ mod event_types;
 mod events;
 mod exchange;
 mod keys;
+mod nodes;
 mod page;
 mod tenants;
 mod webhooks;
@@ -74,4 +75,5 @@ pub(crate) fn routes() -> OpenApiRouter<ServerState> {
         .merge(credentials::routes())
         .merge(tenants::routes())
         .merge(keys::routes())
+        .merge(nodes::routes())
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tidings_app::bootstrap::Bootstrap;
 use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::{
     EndpointUrl, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply as ReceiverReply, Scopes, Timestamp, Transport,
 };
@@ -120,6 +120,7 @@ impl World {
             entropy: entropy.clone(),
             tasks: TaskSet::new(shutdown.clone()),
             metrics: Metrics::register(&mut registry),
+            node: NodeParts::named("test"),
         };
         let engine = Engine::start(engine).await.unwrap();
         let parts = AppParts {

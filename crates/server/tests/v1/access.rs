@@ -252,7 +252,7 @@ async fn a_reader_reads_and_changes_nothing() {
     };
     for (operation, status) in every_operation(reader).await {
         let expected = match operation.as_str() {
-            "GET /v1/webhooks/{id}/secret" | "GET /v1/keys" => 403,
+            "GET /v1/webhooks/{id}/secret" | "GET /v1/keys" | "GET /v1/nodes" => 403,
             reading if reading.starts_with("GET ") => 200,
             _ => 403,
         };
@@ -282,6 +282,7 @@ async fn only_an_operator_manages_environments_and_credentials() {
             "POST /v1/environments/{id}/credentials",
             "DELETE /v1/environments/{id}/credentials/{clientId}",
             "GET /v1/keys",
+            "GET /v1/nodes",
             "POST /v1/keys/master/rotate",
             "POST /v1/keys/tokens/rotate",
         ];

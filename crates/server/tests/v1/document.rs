@@ -45,7 +45,7 @@ pub(crate) fn operations() -> Vec<(String, String, Value)> {
 #[test]
 fn every_operation_has_a_summary_a_tag_a_success_and_the_common_refusal() {
     let operations = operations();
-    assert_eq!(operations.len(), 35);
+    assert_eq!(operations.len(), 36);
     for (method, path, operation) in operations {
         let name = format!("{method} {path}");
         assert!(operation["summary"].is_string(), "{name}");

@@ -14,7 +14,7 @@ use tidings_app::bootstrap::Bootstrap;
 use tidings_app::environments::SettingsChange;
 use tidings_app::keys::MasterKeys;
 use tidings_app::{App, AppParts, Caller};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_model::{EnvironmentId, Timestamp};
 use tidings_runtime::{ManualClock, SeededEntropy, Shutdown, TaskSet};
@@ -70,6 +70,7 @@ impl World {
             entropy: entropy.clone(),
             tasks: TaskSet::new(Shutdown::new()),
             metrics: Metrics::register(&mut registry),
+            node: NodeParts::named("test"),
         })
         .await
         .unwrap();

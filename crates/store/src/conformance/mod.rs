@@ -31,6 +31,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod leases;
 pub mod log;
+pub mod nodes;
 pub mod people;
 pub mod races;
 pub mod resend;

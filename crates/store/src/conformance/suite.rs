@@ -25,6 +25,12 @@ macro_rules! conformance_suite {
                 a_value_is_sealed_anew_only_where_it_did_not_change
                 one_of_the_servers_own_keys_is_in_use
             }
+            nodes {
+                a_node_is_on_the_roll_from_when_it_joins
+                a_node_that_beats_stays_on_the_roll
+                a_beat_tells_of_changes
+                leases_end_with_their_node
+            }
             people {
                 credentials_come_in_the_order_in_which_they_were_added
                 a_credential_is_revoked_once_and_in_its_environment

@@ -22,14 +22,15 @@ use tidings_model::{
     CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventBody, EventId,
     EventKey, Timestamp, Webhook, WebhookId,
 };
+use tokio::sync::watch;
 
 use crate::{
     Activity, ActivityCounts, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport,
     CreateEventTypeError, CreateWebhookError, CustomEventType, DeleteEnvironmentError, DeliveryDetail, DeliveryFilter, DueBatch,
     DueWebhook, EnvironmentChange, EnvironmentHolds, EventFilter, EventIdSequence, LeaseGrant, LeaseToken, MasterKeyId, MasterKeyUse,
-    NameTaken, NewEvent, NewServerKey, Page, Person, PersonChange, Place, Pruned, ReplaceWebhookError, Reseal, ResendError, Routing,
-    RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store, StoreError, StoreStats, Verified,
-    WebhookFilter, WebhookWithHealth,
+    NameTaken, NewEvent, NewNode, NewServerKey, Node, NodeNumber, Page, Person, PersonChange, Place, Pruned, Pulse, ReplaceWebhookError,
+    Reseal, ResendError, Roll, Routing, RoutingChanges, SealedWebhook, ServerKey, Session, SessionId, Settled, Settlement, Store,
+    StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
 /// A store in memory, the reference model of all others. It is never unavailable.
@@ -53,6 +54,14 @@ impl MemStore {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// The state, of which something is about to change that nodes keep in memory. Who waits for that is told, and has to wait until it is done.
+    fn changing(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        state.roll.changed();
+        state.changes.send_modify(|changes| *changes += 1);
+        state
     }
 }
 
@@ -79,12 +88,15 @@ struct State {
     /// Numbers of the audit log that were given out.
     audited: u64,
     activity: BTreeMap<history::ActivityKey, ActivityCounts>,
+    /// Changes of what nodes keep in memory, for whoever waits for one.
+    changes: watch::Sender<u64>,
     webhooks: BTreeMap<WebhookId, WebhookWithHealth>,
     /// The routing versions that the last changes of webhooks raised.
     changed: BTreeMap<WebhookId, u64>,
     /// Webhooks that were deleted.
     former: BTreeMap<WebhookId, webhooks::Former>,
     ids: EventIdSequence,
+    roll: Roll,
     events: BTreeMap<EventId, road::EventRow>,
     keys: BTreeMap<(EnvironmentId, String), road::KeyRow>,
 }
@@ -96,7 +108,7 @@ impl Store for MemStore {
     }
 
     async fn change_master_key(&self, id: MasterKeyId, at: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.state().change_master_key(id, at))
+        Ok(self.changing().change_master_key(id, at))
     }
 
     async fn retire_master_key(&self, id: MasterKeyId) -> Result<bool, StoreError> {
@@ -120,11 +132,40 @@ impl Store for MemStore {
     }
 
     async fn change_server_key(&self, key: &NewServerKey) -> Result<bool, StoreError> {
-        Ok(self.state().change_server_key(key))
+        Ok(self.changing().change_server_key(key))
+    }
+
+    async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError> {
+        let number = self.state().roll.join(node);
+        number.ok_or_else(|| StoreError::Unavailable("all numbers of nodes were given out".to_owned()))
+    }
+
+    async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError> {
+        Ok(self.state().roll.beat(node, pulse))
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        Ok(self.state().roll.nodes())
+    }
+
+    async fn strike_node(&self, node: NodeNumber, beats: Option<u64>) -> Result<bool, StoreError> {
+        Ok(self.state().roll.strike(node, beats))
+    }
+
+    async fn end_lost_leases(&self) -> Result<usize, StoreError> {
+        Ok(self.state().end_lost_leases())
+    }
+
+    async fn changed(&self, seen: u64) -> Result<u64, StoreError> {
+        let mut changes = self.state().changes.subscribe();
+        let changed = changes.wait_for(|changes| *changes != seen).await;
+        changed
+            .map(|changes| *changes)
+            .map_err(|_| StoreError::Unavailable("it is gone".to_owned()))
     }
 
     async fn create_environment(&self, environment: &Environment) -> Result<Result<(), NameTaken>, StoreError> {
-        Ok(self.state().create_environment(environment))
+        Ok(self.changing().create_environment(environment))
     }
 
     async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
@@ -136,15 +177,15 @@ impl Store for MemStore {
         id: EnvironmentId,
         change: &EnvironmentChange,
     ) -> Result<Result<Option<Environment>, NameTaken>, StoreError> {
-        Ok(self.state().change_environment(id, change))
+        Ok(self.changing().change_environment(id, change))
     }
 
     async fn delete_environment(&self, id: EnvironmentId, force: bool) -> Result<Result<(), DeleteEnvironmentError>, StoreError> {
-        Ok(self.state().delete_environment(id, force))
+        Ok(self.changing().delete_environment(id, force))
     }
 
     async fn copy_environment(&self, from: EnvironmentId, to: EnvironmentId, at: Timestamp) -> Result<Option<CopyReport>, StoreError> {
-        Ok(self.state().copy_environment(from, to, at))
+        Ok(self.changing().copy_environment(from, to, at))
     }
 
     async fn environment_holds(&self, id: EnvironmentId) -> Result<Option<EnvironmentHolds>, StoreError> {
@@ -153,7 +194,7 @@ impl Store for MemStore {
     }
 
     async fn create_credential(&self, credential: &Credential) -> Result<(), StoreError> {
-        self.state().credentials.push(credential.clone());
+        self.changing().credentials.push(credential.clone());
         Ok(())
     }
 
@@ -162,7 +203,7 @@ impl Store for MemStore {
     }
 
     async fn delete_credential(&self, environment: EnvironmentId, id: &CredentialId) -> Result<bool, StoreError> {
-        Ok(self.state().delete_credential(environment, id))
+        Ok(self.changing().delete_credential(environment, id))
     }
 
     async fn create_person(&self, person: &Person) -> Result<Result<(), NameTaken>, StoreError> {
@@ -235,15 +276,15 @@ impl Store for MemStore {
         environment: EnvironmentId,
         event_type: &CustomEventType,
     ) -> Result<Result<(), CreateEventTypeError>, StoreError> {
-        Ok(self.state().create_event_type(environment, event_type))
+        Ok(self.changing().create_event_type(environment, event_type))
     }
 
     async fn delete_event_type(&self, environment: EnvironmentId, key: &EventKey) -> Result<bool, StoreError> {
-        Ok(self.state().delete_event_type(environment, key))
+        Ok(self.changing().delete_event_type(environment, key))
     }
 
     async fn create_webhook(&self, webhook: &Webhook) -> Result<Result<(), CreateWebhookError>, StoreError> {
-        Ok(self.state().create_webhook(webhook))
+        Ok(self.changing().create_webhook(webhook))
     }
 
     async fn webhook(&self, environment: EnvironmentId, id: WebhookId) -> Result<Option<WebhookWithHealth>, StoreError> {
@@ -260,15 +301,15 @@ impl Store for MemStore {
     }
 
     async fn replace_webhook(&self, webhook: &Webhook, unchanged_since: Timestamp) -> Result<Result<(), ReplaceWebhookError>, StoreError> {
-        Ok(self.state().replace_webhook(webhook, unchanged_since))
+        Ok(self.changing().replace_webhook(webhook, unchanged_since))
     }
 
     async fn delete_webhook(&self, environment: EnvironmentId, id: WebhookId, _at: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.state().delete_webhook(environment, id))
+        Ok(self.changing().delete_webhook(environment, id))
     }
 
     async fn disable_webhook(&self, id: WebhookId, why: DisableReason, at: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.state().disable_webhook(id, why, at))
+        Ok(self.changing().disable_webhook(id, why, at))
     }
 
     async fn routing(&self, environment: EnvironmentId) -> Result<Option<Routing>, StoreError> {

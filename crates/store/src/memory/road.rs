@@ -270,6 +270,16 @@ impl State {
         }
     }
 
+    pub(super) fn end_lost_leases(&mut self) -> usize {
+        let mut ended = 0;
+        for delivery in self.events.values_mut().flat_map(|row| &mut row.deliveries) {
+            if delivery.lease.take_if(|lease| self.roll.is_lost(lease.token)).is_some() {
+                ended += 1;
+            }
+        }
+        ended
+    }
+
     pub(super) fn cancel_pending(&mut self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> usize {
         let mut found = self.unleased(webhook, at);
         found.truncate(limit);

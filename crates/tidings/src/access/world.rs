@@ -18,7 +18,7 @@ use tidings_app::keys::MasterKeys;
 use tidings_app::publish::EventInput;
 use tidings_app::webhooks::{SecretChange, WebhookDraft};
 use tidings_app::{App, AppParts, Caller, DeliveryFilter, Page};
-use tidings_engine::{Engine, EngineParts, Metrics};
+use tidings_engine::{Engine, EngineParts, Metrics, NodeParts};
 use tidings_model::limits::PAYLOAD_BYTES_DEFAULT;
 use tidings_model::{
     DeliveryId, EndpointUrl, EnvironmentId, EventId, Exchange, Failure, OutboundRequest, Reply, Scopes, Timestamp, Transport, WebhookId,
@@ -244,6 +244,7 @@ async fn node(store: &Arc<MemStore>, clock: &ManualClock, shutdown: &Shutdown) -
         entropy: entropy.clone(),
         tasks: TaskSet::new(shutdown.clone()),
         metrics: Metrics::register(&mut registry),
+        node: NodeParts::named("test"),
     });
     let parts = AppParts {
         store: store.clone(),

@@ -1,19 +1,19 @@
 //! The numbers under which words are stored. They are part of the schema: a number never changes its meaning.
 
+use crate::{PersonRole, ServerKeyPurpose};
 use tidings_model::{CancelReason, DisableReason, FailureKind, Trigger};
-use tidings_store::PersonRole;
 
 /// Not finished. Also written out in the conditions of statements and of partial indexes, as the planner wants it.
-pub(crate) const PENDING: i64 = 0;
+pub const PENDING: i64 = 0;
 /// Taken by the receiver.
-pub(crate) const DELIVERED: i64 = 1;
+pub const DELIVERED: i64 = 1;
 /// The schedule ran out.
-pub(crate) const EXHAUSTED: i64 = 2;
+pub const EXHAUSTED: i64 = 2;
 /// Given up.
-pub(crate) const CANCELLED: i64 = 3;
+pub const CANCELLED: i64 = 3;
 
 /// A word with a number in the schema.
-pub(crate) trait Code: Copy + 'static {
+pub trait Code: Copy + 'static {
     /// Every word.
     const ALL: &'static [Self];
 
@@ -95,6 +95,17 @@ impl Code for FailureKind {
             Self::Timeout => 4,
             Self::Disconnected => 5,
             Self::Protocol => 6,
+        }
+    }
+}
+
+impl Code for ServerKeyPurpose {
+    const ALL: &'static [Self] = &[Self::AccessTokens, Self::ClientSecrets];
+
+    fn code(self) -> i64 {
+        match self {
+            Self::AccessTokens => 0,
+            Self::ClientSecrets => 1,
         }
     }
 }

@@ -44,15 +44,17 @@ struct FailureLine<'a>(i64, Cow<'a, str>);
 struct TimingsLine(Option<u64>, Option<u64>, Option<u64>, Option<u64>, u64);
 
 /// An attempt's detail, read back.
-pub(crate) struct Read {
-    pub(crate) url: String,
-    pub(crate) request_headers: Vec<(String, String)>,
+pub struct Read {
+    /// The URL it went to.
+    pub url: String,
+    /// The headers as sent.
+    pub request_headers: Vec<(String, String)>,
     /// Without the body of the reply.
-    pub(crate) exchange: Exchange,
+    pub exchange: Exchange,
 }
 
 /// The detail of an attempt, as it is stored.
-pub(crate) fn write(attempt: &Attempt) -> Result<Vec<u8>, postcard::Error> {
+pub fn write(attempt: &Attempt) -> Result<Vec<u8>, postcard::Error> {
     let exchange = &attempt.exchange;
     let timings = exchange.timings;
     let detail = Detail {
@@ -82,7 +84,7 @@ pub(crate) fn write(attempt: &Attempt) -> Result<Vec<u8>, postcard::Error> {
 }
 
 /// Reads what [`write`] wrote; nothing when it cannot have been that.
-pub(crate) fn read(bytes: &[u8]) -> Option<Read> {
+pub fn read(bytes: &[u8]) -> Option<Read> {
     let (form, rest) = bytes.split_first()?;
     if *form != FORM {
         return None;
@@ -126,7 +128,7 @@ struct Older<'a> {
 }
 
 /// Reads the text of an older database.
-pub(crate) fn read_older(text: &str) -> serde_json::Result<Read> {
+pub fn read_older(text: &str) -> serde_json::Result<Read> {
     let older: Older<'_> = serde_json::from_str(text)?;
     Ok(Read {
         url: older.url,

@@ -1,0 +1,210 @@
+//! What an event costs in processor time, the server's and ours: appended with one delivery, and settled by its first attempt.
+//!
+//! `cargo run --profile sim -p tidings-store-postgres --example cost` starts a server whose disk is as slow as the machine's.
+
+#![expect(clippy::print_stdout, reason = "it is a program that prints")]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use tidings_model::{
+    Attempt, DeliveryId, Environment, EnvironmentId, Exchange, Reply, SealedSecretSet, Settings, Subscription, Timestamp, Timings, Trigger,
+    Verdict, Webhook, WebhookId, WebhookState,
+};
+use tidings_runtime::{Clock, SystemClock, SystemEntropy};
+use tidings_store::{LeaseGrant, LeaseToken, NewEvent, Settlement, Start, Store, Target};
+use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore};
+use tidings_testkit::EphemeralPostgres;
+
+const WEBHOOKS: u16 = 50;
+
+#[tokio::main]
+async fn main() {
+    let server = EphemeralPostgres::start(&[("fsync", "on"), ("full_page_writes", "on"), ("max_wal_size", "4GB")]);
+    let database = server.database().await;
+    let url = server.url_of(&database);
+    let clock = Arc::new(SystemClock::new());
+    let options = PostgresOptions::new(clock.clone(), Arc::new(SystemEntropy));
+    let store = PostgresStore::open(&PostgresConfig::new(url), options).await.unwrap();
+    let admin = server.connect(&database).await;
+    let environment = furnish(&store).await;
+    println!("callers  events   append: ours  server     ms   settle: ours  server     ms   (µs of processor time an event; ms a commit)");
+    for (callers, batch, rounds) in [(1, 1, 1_000), (1, 32, 300), (1, 256, 100), (64, 1, 200), (256, 1, 100)] {
+        let work = Work {
+            store: store.clone(),
+            environment,
+            tokens: Arc::default(),
+        };
+        let mut figures = Vec::new();
+        let mut appended = Vec::new();
+        for settling in [false, true] {
+            let before = (clock.monotonic_us(), own_us(), server_us(&admin).await);
+            for round in 0..rounds {
+                let at = Timestamp::from_millis(clock.now().as_millis());
+                if settling {
+                    work.settle(&mut appended, callers, batch, at).await;
+                } else {
+                    work.append(&mut appended, callers, batch, round, at).await;
+                }
+            }
+            let after = (clock.monotonic_us(), own_us(), server_us(&admin).await);
+            let events = f64::from(callers * batch * rounds);
+            figures.push((
+                (after.1 - before.1) / events,
+                (after.2 - before.2) / events,
+                (after.0 - before.0) as f64 / 1_000.0 / f64::from(rounds),
+            ));
+        }
+        let [append, settle] = figures[..] else { return };
+        println!(
+            "{callers:7} {batch:7} {:15.1} {:7.1} {:6.2} {:14.1} {:7.1} {:6.2}",
+            append.0, append.1, append.2, settle.0, settle.1, settle.2
+        );
+    }
+    store.close().await;
+}
+
+struct Work {
+    store: PostgresStore,
+    environment: EnvironmentId,
+    tokens: Arc<AtomicI64>,
+}
+
+impl Work {
+    async fn append(&self, appended: &mut Vec<Settlement>, callers: i32, batch: i32, round: i32, at: Timestamp) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for caller in 0..callers {
+            let (events, leases): (Vec<_>, Vec<_>) = (0..batch).map(|n| self.event(caller + n + round, at)).unzip();
+            let store = self.store.clone();
+            tasks.spawn(async move { (store.append(events).await.unwrap(), leases) });
+        }
+        for (answers, leases) in tasks.join_all().await {
+            for (answer, (webhook, lease)) in answers.into_iter().zip(leases) {
+                appended.push(settlement(answer.unwrap().event, webhook, lease, at));
+            }
+        }
+    }
+
+    async fn settle(&self, appended: &mut Vec<Settlement>, callers: i32, batch: i32, at: Timestamp) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..callers {
+            let batch: Vec<_> = appended
+                .split_off(appended.len() - usize::try_from(batch).unwrap())
+                .into_iter()
+                .map(|settlement| Settlement {
+                    ended_at: at,
+                    ..settlement
+                })
+                .collect();
+            let store = self.store.clone();
+            tasks.spawn(async move { store.settle(batch.into()).await.unwrap() });
+        }
+        tasks.join_all().await;
+    }
+
+    fn event(&self, number: i32, at: Timestamp) -> (NewEvent, (WebhookId, LeaseToken)) {
+        let webhook = webhook_id(u16::try_from(number).unwrap() % WEBHOOKS);
+        let token = LeaseToken(self.tokens.fetch_add(1, Ordering::Relaxed));
+        let until = Timestamp::from_millis(at.as_millis() + 180_000);
+        let event = NewEvent {
+            environment: self.environment,
+            routing_version: 1 + u64::from(WEBHOOKS),
+            key: "frontegg.user.created".parse().unwrap(),
+            tenant: Some("acme".parse().unwrap()),
+            user: None,
+            application: None,
+            body: Bytes::from(vec![b'x'; 1_024]),
+            at,
+            idempotency: None,
+            trigger: Trigger::Event,
+            targets: vec![Target {
+                webhook,
+                start: Start::Leased(LeaseGrant { token, until }),
+            }],
+        };
+        (event, (webhook, token))
+    }
+}
+
+fn settlement(event: tidings_model::EventId, webhook: WebhookId, lease: LeaseToken, at: Timestamp) -> Settlement {
+    let pair = |name: &str| (name.to_owned(), "a value of some length".to_owned());
+    Settlement {
+        webhook,
+        lease,
+        attempt: Attempt {
+            delivery: DeliveryId { event, ordinal: 0 },
+            number: 1,
+            started_at: at,
+            url: "https://receiver.example/hooks/of/somebody".to_owned(),
+            request_headers: vec![pair("webhook-id"), pair("webhook-timestamp"), pair("webhook-signature")],
+            exchange: Exchange {
+                reply: Some(Reply {
+                    status: 200,
+                    headers: vec![pair("content-type"), pair("date")],
+                    body: Bytes::from_static(b"ok"),
+                    body_truncated: false,
+                }),
+                failure: None,
+                address: None,
+                timings: Timings::default(),
+            },
+            verdict: Verdict::Delivered,
+        },
+        ended_at: at,
+    }
+}
+
+fn webhook_id(number: u16) -> WebhookId {
+    WebhookId::new(Timestamp::from_millis(1_700_000_000_000), number)
+}
+
+async fn furnish(store: &PostgresStore) -> EnvironmentId {
+    let created_at = Timestamp::from_millis(1_700_000_000_000);
+    let id = EnvironmentId::from_chance([1; 16]);
+    let environment = Environment {
+        id,
+        name: "Production".to_owned(),
+        settings: Settings::default(),
+        created_at,
+    };
+    store.create_environment(&environment).await.unwrap().unwrap();
+    for number in 0..WEBHOOKS {
+        let webhook = Webhook {
+            id: webhook_id(number),
+            environment: id,
+            tenant: None,
+            name: format!("Webhook {number}"),
+            description: String::new(),
+            url: format!("https://receiver.example/{number}"),
+            secrets: SealedSecretSet::default(),
+            subscription: Subscription::parse(["*"]).unwrap(),
+            headers: None,
+            state: WebhookState::Active,
+            created_at,
+            updated_at: created_at,
+        };
+        assert!(store.create_webhook(&webhook).await.unwrap().is_ok());
+    }
+    id
+}
+
+/// Our processor time so far, in microseconds.
+fn own_us() -> f64 {
+    process_us("self").unwrap()
+}
+
+/// That of all processes of the server.
+async fn server_us(admin: &tokio_postgres::Client) -> f64 {
+    let pids = admin.query("SELECT pid FROM pg_stat_activity", &[]).await.unwrap();
+    pids.iter().filter_map(|row| process_us(&row.get::<_, i32>(0).to_string())).sum()
+}
+
+/// User and system time of a process, in ticks of a hundredth of a second.
+fn process_us(process: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+    Some(ticks * 10_000.0)
+}

@@ -1,0 +1,263 @@
+//! Where the database is, and how much of it may be taken: a URL as every program of PostgreSQL takes it, and what such a URL leaves open.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use url::form_urlencoded;
+
+use crate::append::Appending;
+use crate::group::Batch;
+use crate::settle::Settling;
+use crate::store::OpenError;
+
+/// Connections of one node, unless something else is asked for.
+const CONNECTIONS: usize = 16;
+/// Of them, those that only append and settle, so that nobody who reads is in their way, and the one that listens.
+pub(crate) const ROAD_CONNECTIONS: usize = Appending::LANES + Settling::LANES;
+const LISTENING: usize = 1;
+/// A host that does not answer for so long is passed over.
+const HOST: Duration = Duration::from_secs(5);
+/// What was sent and is not acknowledged for so long breaks the connection.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+/// An idle connection is asked whether it is alive after so long, and then so often, so many times.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// What the server is told of every connection. It ends by itself what takes too long, so that a node which is gone keeps nobody from going on, and
+/// plans for the large tables that there will be: a plan is kept for as long as its connection, and most are made while tables are empty.
+const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=10s \
+    -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c client_min_messages=warning \
+    -c default_transaction_isolation=read\\ committed -c synchronous_commit=on -c jit=off -c enable_seqscan=off -c max_parallel_workers_per_gather=0";
+
+/// And of those that append and settle: their few statements are planned once. Left to itself, the server plans them again for every small batch, which
+/// takes longer than running them.
+const ROAD_SESSION: &str = "-c plan_cache_mode=force_generic_plan";
+
+/// Which database a store is in.
+#[derive(Clone)]
+pub struct PostgresConfig {
+    /// `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full&sslrootcert=/path/of/ca.pem`.
+    pub url: String,
+    /// A file that has the password, instead of the URL: the whole of it but the end of its line. Read when the store is opened.
+    pub password_file: Option<PathBuf>,
+    /// Connections at most, but no fewer than five: four append, settle and listen, the others do the rest.
+    pub connections: usize,
+}
+
+impl PostgresConfig {
+    /// The database of a URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            password_file: None,
+            connections: CONNECTIONS,
+        }
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig").finish_non_exhaustive() // the URL may have a password
+    }
+}
+
+/// Whom to believe to be the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Whoever answers: the connection is encrypted at most.
+    Anyone,
+    /// Whoever has a certificate for that name by an authority that the system trusts.
+    System,
+    /// Whoever has one by an authority in that file.
+    File(PathBuf),
+}
+
+/// A configuration as connecting takes it.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    pub(crate) config: Config,
+    /// As those who append and settle take it.
+    pub(crate) road: Config,
+    pub(crate) trust: Trust,
+    /// Connections for everything but appending, settling and listening.
+    pub(crate) others: usize,
+}
+
+/// Reads a configuration.
+pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
+    let (url, own) = take_out(&given.url)?;
+    let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        let why = crate::fault::said(&error);
+        refused(format!(
+            "the URL of the database cannot be read: {why}. It looks like postgres://user@host:5432/database"
+        ))
+    })?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(refused(
+            "the URL of the database names no host: write postgres://user@host:5432/database".to_owned(),
+        ));
+    }
+    let trust = own.trust(&mut config)?;
+    if let Some(file) = &given.password_file {
+        config.password(password(file)?);
+    }
+    if !own.names_session_attributes {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    } else if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+        return Err(refused(
+            "target_session_attrs=read-only: a store writes; use read-write, or leave it out".to_owned(),
+        ));
+    }
+    let options = config
+        .get_options()
+        .map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
+    config.options(options).tcp_user_timeout(UNACKNOWLEDGED);
+    config
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE)
+        .keepalives_interval(KEEPALIVE_INTERVAL);
+    config.keepalives_retries(KEEPALIVE_RETRIES);
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(HOST);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("tidings");
+    }
+    let others = given.connections.saturating_sub(ROAD_CONNECTIONS + LISTENING).max(1);
+    let mut road = config.clone();
+    road.options(format!("{} {ROAD_SESSION}", config.get_options().unwrap_or_default()));
+    Ok(Connecting {
+        config,
+        road,
+        trust,
+        others,
+    })
+}
+
+/// The parameters of a URL that the driver does not know, or not all of.
+#[derive(Default)]
+struct Own {
+    ssl_mode: Option<String>,
+    ssl_root_cert: Option<String>,
+    names_session_attributes: bool,
+}
+
+impl Own {
+    fn trust(&self, config: &mut Config) -> Result<Trust, OpenError> {
+        let (mode, verifies) = match self.ssl_mode.as_deref() {
+            Some("disable") => (SslMode::Disable, false),
+            None | Some("prefer") => (SslMode::Prefer, false),
+            Some("require") => (SslMode::Require, false),
+            Some("verify-full") => (SslMode::Require, true),
+            Some(other) => {
+                return Err(refused(format!(
+                    "sslmode={other} of the database's URL is not known: use disable, prefer, require or verify-full"
+                )));
+            }
+        };
+        config.ssl_mode(mode);
+        match (verifies, self.ssl_root_cert.as_deref()) {
+            (false, None) => Ok(Trust::Anyone),
+            (false, Some(_)) => Err(refused(
+                "sslrootcert of the database's URL has no effect without sslmode=verify-full".to_owned(),
+            )),
+            (true, None | Some("system")) => Ok(Trust::System),
+            (true, Some(file)) => Ok(Trust::File(file.into())),
+        }
+    }
+}
+
+fn take_out(url: &str) -> Result<(String, Own), OpenError> {
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(refused("the database is named by a URL that begins with postgres://".to_owned()));
+    }
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let (mut own, mut left) = (Own::default(), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let value = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+        match pair.split('=').next() {
+            Some("sslmode") => own.ssl_mode = value,
+            Some("sslrootcert") => own.ssl_root_cert = value,
+            name => {
+                own.names_session_attributes |= name == Some("target_session_attrs");
+                left.push(pair);
+            }
+        }
+    }
+    Ok((format!("{base}?{}", left.join("&")), own))
+}
+
+fn password(file: &Path) -> Result<String, OpenError> {
+    let read = std::fs::read_to_string(file).map_err(|error| {
+        refused(format!(
+            "the password of the database cannot be read from {}: {error}",
+            file.display()
+        ))
+    })?;
+    Ok(read.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn refused(why: String) -> OpenError {
+    OpenError::Refused { why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(url: &str) -> Result<Connecting, String> {
+        read(&PostgresConfig::new(url)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_url_names_hosts_and_whom_to_believe() {
+        let read = of("postgresql://u:p@one:5433,two/db?sslmode=verify-full&sslrootcert=%2Fca.pem&application_name=x").unwrap();
+        assert_eq!((read.config.get_hosts().len(), read.config.get_ports()), (2, &[5433, 5432][..]));
+        assert_eq!(read.trust, Trust::File("/ca.pem".into()));
+        assert_eq!(read.config.get_ssl_mode(), SslMode::Require);
+        assert_eq!(read.config.get_application_name(), Some("x"));
+        assert_eq!(read.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        let system = of("postgres://u@host/db?sslmode=verify-full").unwrap();
+        assert_eq!(system.trust, Trust::System);
+        let default = of("postgres://u@host/db").unwrap();
+        assert_eq!((default.config.get_ssl_mode(), default.trust), (SslMode::Prefer, Trust::Anyone));
+        let any = of("postgres://u@host/db?target_session_attrs=any").unwrap();
+        assert_eq!(any.config.get_target_session_attrs(), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_without_telling_the_password() {
+        for (url, why) in [
+            ("mysql://u:hidden@host/db", "begins with postgres://"),
+            ("postgres://u:hidden@host/db?sslmode=verify-ca", "sslmode=verify-ca"),
+            (
+                "postgres://u:hidden@host/db?sslrootcert=/ca.pem",
+                "no effect without sslmode=verify-full",
+            ),
+            ("postgres://u:hidden@host:port/db", "invalid value for option `port`"),
+            ("postgres://u:hidden@host/db?colour=red", "colour"),
+            ("postgres://u:hidden@host/db?target_session_attrs=read-only", "a store writes"),
+            ("postgres://", "names no host"),
+        ] {
+            let said = of(url).unwrap_err();
+            assert!(said.contains(why) && !said.contains("hidden"), "{said}");
+        }
+        assert!(!format!("{:?}", PostgresConfig::new("postgres://u:hidden@host/db")).contains("hidden"));
+    }
+
+    #[test]
+    fn a_password_is_read_from_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "from the file\n").unwrap();
+        let mut given = PostgresConfig::new("postgres://u:other@host/db");
+        given.password_file = Some(file.clone());
+        assert_eq!(read(&given).unwrap().config.get_password(), Some(&b"from the file"[..]));
+        std::fs::remove_file(&file).unwrap();
+        assert!(read(&given).unwrap_err().to_string().contains(&file.display().to_string()));
+    }
+}

@@ -1,0 +1,118 @@
+//! The roll of nodes.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use tidings_store::{NewNode, Node, NodeNumber, Pulse};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+
+use crate::fault::{Fault, Outcome};
+use crate::record::{self, Record, rows, run};
+
+/// Puts a node on the roll. Numbers are those of a sequence: none comes back, also when a transaction is rolled back.
+pub(crate) async fn join(db: &impl GenericClient, node: &NewNode) -> Outcome<NodeNumber> {
+    let joined = record::row(
+        db,
+        "-- nodes::join: under the next number
+         INSERT INTO nodes (name, version, joined_at, beats, at, queued, in_flight, lag_ms) VALUES ($1, $2, $3, 0, $3, 0, 0, 0) RETURNING number",
+        &[&node.name, &node.version, &node.at.as_millis()],
+    )
+    .await;
+    match joined {
+        Err(Fault::Sql(error)) if error.code() == Some(&SqlState::SEQUENCE_GENERATOR_LIMIT_EXCEEDED) => {
+            let max = NodeNumber::MAX;
+            let why =
+                format!("all {max} numbers of nodes were given out: stop all nodes, run TRUNCATE nodes RESTART IDENTITY, and start them");
+            Err(Fault::Away(why))
+        }
+        Err(fault) => Err(fault),
+        Ok(Some(row)) => number(&record(&row)),
+        Ok(None) => Err(Fault::Damaged("table nodes: a node was added and has no row".to_owned())),
+    }
+}
+
+/// Says that a node lives, and reads how often something was changed.
+pub(crate) async fn beat(db: &impl GenericClient, node: NodeNumber, pulse: Pulse) -> Outcome<Option<u64>> {
+    let beaten = record::row(
+        db,
+        "-- nodes::beat: once more
+         UPDATE nodes SET beats = beats + 1, at = $2, queued = $3, in_flight = $4, lag_ms = $5 WHERE number = $1
+         RETURNING number, (SELECT number FROM changes) AS changes",
+        &[
+            &i64::from(node.0),
+            &pulse.at.as_millis(),
+            &sql_number(pulse.queued),
+            &sql_number(pulse.in_flight),
+            &sql_number(pulse.lag_ms),
+        ],
+    )
+    .await?;
+    beaten.map(|row| record(&row).number("changes")).transpose()
+}
+
+/// Those on the roll.
+pub(crate) async fn all(db: &impl GenericClient) -> Outcome<Vec<Node>> {
+    let found = rows(
+        db,
+        "-- nodes::all: by number
+         SELECT number, name, version, joined_at, beats, at, queued, in_flight, lag_ms FROM nodes ORDER BY number",
+        &[],
+    )
+    .await?;
+    found.iter().map(node).collect()
+}
+
+/// Takes a node off the roll.
+pub(crate) async fn strike(db: &impl GenericClient, node: NodeNumber, beats: Option<u64>) -> Outcome<bool> {
+    let struck = run(
+        db,
+        "-- nodes::strike: unless it has beaten since
+         DELETE FROM nodes WHERE number = $1 AND ($2::bigint IS NULL OR beats = $2)",
+        &[&i64::from(node.0), &beats.map(sql_number)],
+    )
+    .await?;
+    Ok(struck == 1)
+}
+
+/// Writes a row as it is.
+pub(crate) async fn try_to_write(db: &Transaction<'_>) -> Outcome<()> {
+    run(
+        db,
+        "-- nodes::try_to_write: without changing anything
+         UPDATE changes SET number = number",
+        &[],
+    )
+    .await?;
+    Ok(())
+}
+
+const fn record(row: &Row) -> Record<'_> {
+    Record::new(row, "nodes", &["number"])
+}
+
+fn number(record: &Record<'_>) -> Outcome<NodeNumber> {
+    record.convert("number", |number: i64| u32::try_from(number).ok().map(NodeNumber))
+}
+
+fn node(row: &Row) -> Outcome<Node> {
+    let record = record(row);
+    Ok(Node {
+        number: number(&record)?,
+        joined: NewNode {
+            name: record.get("name")?,
+            version: record.get("version")?,
+            at: record.time("joined_at")?,
+        },
+        beats: record.number("beats")?,
+        pulse: Pulse {
+            at: record.time("at")?,
+            queued: record.number("queued")?,
+            in_flight: record.number("in_flight")?,
+            lag_ms: record.number("lag_ms")?,
+        },
+    })
+}
+
+/// A count as its column has it.
+fn sql_number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,187 @@
+//! Opening and closing the store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet};
+
+use crate::append::Appending;
+use crate::changes::Changes;
+use crate::config::{self, PostgresConfig};
+use crate::fault::{Fault, Outcome};
+use crate::group::Group;
+use crate::pool::{Pool, transact};
+use crate::settle::Settling;
+use crate::writing::Writing;
+use crate::{fitness, migrations, tls};
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// What it was told cannot be meant.
+    #[error("{why}")]
+    Refused {
+        /// What, and what to do.
+        why: String,
+    },
+    /// The database cannot be reached, or does not let us in.
+    #[error("the database cannot be used: {why}. Is the server running, and are host, user, password and database of the URL right?")]
+    Away {
+        /// In the words of whoever noticed.
+        why: String,
+    },
+    /// The server is not one that this version can use.
+    #[error("the server cannot be used: {why}")]
+    Unfit {
+        /// What about it, and what to do.
+        why: String,
+    },
+    /// The database was made by a newer version.
+    #[error("the database has schema {found}, and this version knows {known} and cannot work beside it: use the newer version")]
+    Newer {
+        /// The schema of the database.
+        found: i32,
+        /// The newest that this version knows.
+        known: i32,
+    },
+    /// The database was made by another build.
+    #[error("step {version} of the database's schema is not the one of this version: the database belongs to another build")]
+    Changed {
+        /// Which step.
+        version: i32,
+    },
+    /// The database holds something that it cannot.
+    #[error("the database holds something unreadable: {what}. Restore a backup")]
+    Damaged {
+        /// Where, and what.
+        what: String,
+    },
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        match fault.into() {
+            tidings_store::StoreError::Unavailable(why) => Self::Away { why },
+            tidings_store::StoreError::Damaged(what) => Self::Damaged { what },
+        }
+    }
+}
+
+/// What a commit did, for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitFigures {
+    /// Verbs that shared it.
+    pub verbs: usize,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+}
+
+/// What the store needs from outside.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// Measures how long things take, and dates migrations; never decides what is stored.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads the tries of many nodes to reach a database that was away.
+    pub entropy: Arc<dyn Entropy>,
+    /// Called after every commit of appends or settlements, so it has to be quick.
+    pub on_commit: Option<Arc<dyn Fn(CommitFigures) + Send + Sync>>,
+}
+
+impl PostgresOptions {
+    /// With that clock and that chance, and nobody who wants to know of commits.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            clock,
+            entropy,
+            on_commit: None,
+        }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions").finish_non_exhaustive()
+    }
+}
+
+/// The store in a PostgreSQL database, which any number of nodes may have open at once. Cheap to clone.
+///
+/// Verbs have to be called inside a Tokio runtime.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pub(crate) pool: Arc<Pool>,
+    /// The connections of those who append and settle.
+    road: Arc<Pool>,
+    pub(crate) clock: Clocked,
+    pub(crate) appends: Arc<Group<Appending>>,
+    pub(crate) settles: Arc<Group<Settling>>,
+    pub(crate) changes: Changes,
+    pub(crate) writing: Arc<Writing>,
+    tasks: TaskSet,
+}
+
+/// A clock that says nothing of itself.
+#[derive(Clone)]
+pub(crate) struct Clocked(Arc<dyn Clock>);
+
+impl std::ops::Deref for Clocked {
+    type Target = dyn Clock;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Clocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl PostgresStore {
+    /// Opens the store in a database, and brings its schema up to date. Other nodes may have it open, and go on serving meanwhile.
+    pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
+        let connecting = config::read(config)?;
+        let tls = tls::connector(&connecting.trust)?;
+        let pool = |config, connections| {
+            let pool = Pool::new(config, &tls, connections, &options);
+            pool.map(Arc::new).map_err(|why| OpenError::Refused { why })
+        };
+        let road = pool(&connecting.road, config::ROAD_CONNECTIONS)?;
+        let pool = pool(&connecting.config, connecting.others)?;
+        let tasks = TaskSet::new(Shutdown::new());
+        let writing = Arc::new(Writing::new(Arc::clone(&options.clock)));
+        let store = Self {
+            changes: Changes::listen(&tasks, connecting.config.clone(), tls.clone(), &options),
+            appends: Arc::new(Group::start(&tasks, &road, &writing, &options)),
+            settles: Arc::new(Group::start(&tasks, &road, &writing, &options)),
+            writing,
+            clock: Clocked(options.clock),
+            pool,
+            road,
+            tasks,
+        };
+        store.prepare().await??;
+        Ok(store)
+    }
+
+    async fn prepare(&self) -> Outcome<Result<(), OpenError>> {
+        let now = self.clock.now().as_millis();
+        transact!(self, begin, db => async {
+            match fitness::look(db).await? {
+                Ok(()) => migrations::apply(db, now).await,
+                refused => Ok(refused),
+            }
+        })
+    }
+
+    /// Takes nothing new, finishes what is under way, and gives the connections back. Verbs answer from then on that the store is not available.
+    pub async fn close(&self) {
+        self.appends.close();
+        self.settles.close();
+        self.tasks.shutdown().begin();
+        self.tasks.ended().await;
+        self.pool.close();
+        self.road.close();
+    }
+}
