@@ -66,9 +66,9 @@ pub trait KeyKeeper: fmt::Debug + Send + Sync {
 /// A master key was not put where it belongs.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
-    /// The operator gives the key and keeps it.
+    /// The operator gives the key and keeps it, for this server or for all nodes of a database.
     #[error(
-        "the master key is given from outside, so a new one is too: start the server with the new key as TIDINGS_MASTER_KEY and the one before as \
+        "the master key is given from outside, or shared by the nodes of a database, so a new one is too: start the server with the new key as TIDINGS_MASTER_KEY and the one before as \
          TIDINGS_OLD_MASTER_KEY; it seals everything anew while it serves, and `tidings keys list` says when the old one is not needed any more"
     )]
     Given,

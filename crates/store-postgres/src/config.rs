@@ -13,8 +13,12 @@ use crate::group::Batch;
 use crate::settle::Settling;
 use crate::store::OpenError;
 
+/// Stands for a password.
+const STARS: &str = "***";
 /// Connections of one node, unless something else is asked for.
 const CONNECTIONS: usize = 16;
+/// Fewest connections of a node: those of the road, the one that listens, and one for everything else.
+pub const CONNECTIONS_MIN: usize = ROAD_CONNECTIONS + LISTENING + 1;
 /// Of them, those that only append and settle, so that nobody who reads is in their way, and the one that listens.
 pub(crate) const ROAD_CONNECTIONS: usize = Appending::LANES + Settling::LANES;
 const LISTENING: usize = 1;
@@ -57,12 +61,41 @@ impl PostgresConfig {
             connections: CONNECTIONS,
         }
     }
+
+    /// Whether the URL can be meant; nothing is asked for but that.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, without its password.
+    pub fn check(&self) -> Result<(), OpenError> {
+        read(self).map(drop)
+    }
 }
 
 impl fmt::Debug for PostgresConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresConfig").finish_non_exhaustive() // the URL may have a password
     }
+}
+
+/// A database's URL as people may see it: with stars in the place of its password.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return STARS.to_owned();
+    };
+    let (place, query) = match rest.find('?').filter(|query| !rest[*query..].contains('@')) {
+        Some(query) => rest.split_at(query),
+        None => (rest, ""),
+    };
+    let place = match place.rsplit_once('@').map(|(who, place)| (who.split_once(':'), place)) {
+        Some((Some((user, _)), place)) => format!("{user}:{STARS}@{place}"),
+        _ => place.to_owned(),
+    };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.trim_start_matches('?').eq_ignore_ascii_case("password") => format!("{name}={STARS}"),
+        _ => pair.to_owned(),
+    };
+    let query: Vec<_> = query.split('&').map(hide).collect();
+    format!("{scheme}://{place}{}", query.join("&"))
 }
 
 /// Whom to believe to be the database.
@@ -247,6 +280,27 @@ mod tests {
             assert!(said.contains(why) && !said.contains("hidden"), "{said}");
         }
         assert!(!format!("{:?}", PostgresConfig::new("postgres://u:hidden@host/db")).contains("hidden"));
+    }
+
+    #[test]
+    fn a_password_is_hidden_wherever_a_url_can_have_it() {
+        for (url, shown) in [
+            (
+                "postgres://u@one:5433,two/db?sslmode=require",
+                "postgres://u@one:5433,two/db?sslmode=require",
+            ),
+            ("postgres://u:hidden@one,two/db", "postgres://u:***@one,two/db"),
+            ("postgres://u:hid/d?en@one/db", "postgres://u:***@one/db"),
+            ("postgres://u:hid@den@one/db", "postgres://u:***@one/db"),
+            (
+                "postgres://one/db?user=u&password=hidden&sslmode=require",
+                "postgres://one/db?user=u&password=***&sslmode=require",
+            ),
+            ("postgres://one/db?password=hidden", "postgres://one/db?password=***"),
+            ("host=one password=hidden", "***"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 
     #[test]

@@ -37,5 +37,5 @@ mod verify;
 mod webhooks;
 mod writing;
 
-pub use config::PostgresConfig;
+pub use config::{CONNECTIONS_MIN, PostgresConfig, without_password};
 pub use store::{CommitFigures, OpenError, PostgresOptions, PostgresStore};

@@ -149,7 +149,7 @@ impl OpenError {
 
 /// The right to use a data folder, held until it is dropped; the operating system takes it back when the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct FolderLock {
+pub struct FolderLock {
     _file: File,
     /// Who gets what is made in the folder.
     pub(crate) owner: FolderOwner,
@@ -157,7 +157,10 @@ pub(crate) struct FolderLock {
 
 impl FolderLock {
     /// Takes the folder, which is made when it is not there.
-    pub(crate) fn take(folder: &Path) -> Result<Self, OpenError> {
+    ///
+    /// # Errors
+    /// The folder cannot be made or used, belongs to somebody else, or another process has it.
+    pub fn take(folder: &Path) -> Result<Self, OpenError> {
         let refused = |source| OpenError::Folder {
             folder: folder.to_owned(),
             source,

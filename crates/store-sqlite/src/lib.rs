@@ -53,7 +53,7 @@ mod writer;
 use tidings_store::{codes, detail};
 
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
-pub use folder::{OpenError, is_in_use, is_store_file, open_file};
+pub use folder::{FolderLock, OpenError, is_in_use, is_store_file, open_file};
 pub use inspect::Inspection;
 pub use owner::FolderOwner;
 pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};

@@ -89,12 +89,58 @@ pub(crate) enum DataFolderError {
         /// The data folder.
         folder: PathBuf,
     },
+    /// Another node made the key that the secrets of the database are sealed with.
+    #[error(
+        "the secrets of the database are sealed with a master key that is not in {folder}: copy {KEY_FILE} of a node that serves it into that folder, or give \
+         the key as TIDINGS_MASTER_KEY"
+    )]
+    KeyElsewhere {
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// The folder's own key and the given one differ.
     #[error("the given master key is not the one in {path}: remove one of the two, and keep the one that the secrets were sealed with")]
     KeysDiffer {
         /// The key's file.
         path: PathBuf,
     },
+}
+
+/// What is known of a folder's master keys before it is opened.
+#[derive(Clone, Copy)]
+struct Keys<'a> {
+    folder: &'a Path,
+    given: Option<&'a MasterKey>,
+    old: Option<&'a MasterKey>,
+    /// Other nodes serve the same store with the same key.
+    shared: bool,
+    /// Something is sealed already, and a new key could not open it.
+    has_secrets: bool,
+}
+
+impl<'a> Keys<'a> {
+    fn of_server(config: &'a ServeConfig) -> Self {
+        Self::of(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref())
+    }
+
+    fn of(folder: &'a Path, given: Option<&'a MasterKey>, old: Option<&'a MasterKey>) -> Self {
+        Self {
+            folder,
+            given,
+            old,
+            shared: false,
+            has_secrets: folder.join(DATABASE_FILE).exists(),
+        }
+    }
+
+    fn missing(&self) -> DataFolderError {
+        let folder = self.folder.to_owned();
+        if self.shared {
+            DataFolderError::KeyElsewhere { folder }
+        } else {
+            DataFolderError::KeyMissing { folder }
+        }
+    }
 }
 
 /// A data folder that is ready for a server.
@@ -107,12 +153,7 @@ pub(crate) struct DataFolder {
 impl DataFolder {
     /// Makes the folder when it is not there, and finds its master key: the configured one, else the one in the folder, else a new one.
     pub(crate) fn open(config: &ServeConfig) -> Result<Self, DataFolderError> {
-        let folder = Self::prepare(
-            &config.data,
-            config.master_key.as_ref(),
-            config.old_master_key.as_ref(),
-            &SystemEntropy,
-        )?;
+        let folder = Self::prepare(Keys::of_server(config), &SystemEntropy)?;
         // Before the store is locked: a note that a killed server left must not look like that of this one.
         if !is_in_use(folder.path()) {
             folder.withdraw();
@@ -120,21 +161,38 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// A folder that is there, for a command that works on it without a server.
-    pub(crate) fn of_command(config: &AskConfig, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
-        Self::prepare(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref(), entropy)
+    /// The folder of a node whose store is elsewhere. `has_secrets`: something in that store is sealed with a master key already.
+    pub(crate) fn open_beside(config: &ServeConfig, has_secrets: bool) -> Result<Self, DataFolderError> {
+        let keys = Keys {
+            shared: true,
+            has_secrets,
+            ..Keys::of_server(config)
+        };
+        let folder = Self::prepare(keys, &SystemEntropy)?;
+        folder.withdraw(); // the folder is this node's: the note is of one that was killed
+        Ok(folder)
     }
 
-    fn prepare(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+    /// A folder that is there, for a command that works on it without a server.
+    pub(crate) fn of_command(config: &AskConfig, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+        let keys = Keys::of(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref());
+        Self::prepare(keys, entropy)
+    }
+
+    fn prepare(keys: Keys<'_>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
+        let path = keys.folder;
         let unusable = |source| unusable(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-        if given.is_none() && read_key(path)?.is_none() {
+        if keys.given.is_none() && read_key(path)?.is_none() {
+            if keys.has_secrets {
+                return Err(keys.missing());
+            }
             create_key(path, entropy)?;
         }
-        let master_keys = keys_at_hand(path, given, old)?;
+        let master_keys = keys_at_hand(path, keys.given, keys.old, keys.shared)?;
         Ok(Self {
             path: path.to_owned(),
-            master_keys: master_keys.ok_or_else(|| DataFolderError::KeyMissing { folder: path.to_owned() })?,
+            master_keys: master_keys.ok_or_else(|| keys.missing())?,
         })
     }
 
@@ -244,7 +302,7 @@ mod tests {
     use super::*;
 
     fn open(folder: &Path, given: Option<&MasterKey>) -> Result<DataFolder, DataFolderError> {
-        DataFolder::prepare(folder, given, None, &SeededEntropy::new(1))
+        DataFolder::prepare(Keys::of(folder, given, None), &SeededEntropy::new(1))
     }
 
     fn key(byte: u8) -> MasterKey {
@@ -261,7 +319,7 @@ mod tests {
         let folder = parent.path().join("deep/data");
         let made = open(&folder, None).unwrap();
         assert_eq!((mode(&folder), mode(&folder.join(KEY_FILE))), (0o700, 0o600));
-        let again = DataFolder::prepare(&folder, None, None, &SeededEntropy::new(2)).unwrap();
+        let again = DataFolder::prepare(Keys::of(&folder, None, None), &SeededEntropy::new(2)).unwrap();
         assert_eq!(made.master_keys().current.expose(), again.master_keys().current.expose());
         assert_eq!(
             fs::read_dir(&folder).unwrap().count(),
@@ -308,6 +366,24 @@ mod tests {
         fs::write(folder.path().join(DATABASE_FILE), "").unwrap();
         assert!(matches!(open(folder.path(), None), Err(DataFolderError::KeyMissing { .. })));
         assert!(open(folder.path(), Some(&key(7))).is_ok());
+    }
+
+    #[test]
+    fn a_node_makes_no_key_for_secrets_that_another_node_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let beside = |has_secrets| {
+            let keys = Keys {
+                shared: true,
+                has_secrets,
+                ..Keys::of(folder.path(), None, None)
+            };
+            DataFolder::prepare(keys, &SeededEntropy::new(1))
+        };
+        assert!(matches!(beside(true), Err(DataFolderError::KeyElsewhere { .. })));
+        assert!(!folder.path().join(KEY_FILE).exists());
+        let first = beside(false).unwrap();
+        assert!(!first.master_keys().keeper.may_change(), "the other nodes have it too");
+        assert!(beside(true).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tidings_client::{Error, Problem};
 use tidings_engine::StartError;
 use tidings_signing::MintError;
 use tidings_store::StoreError;
+use tidings_store_postgres::OpenError as DatabaseError;
 use tidings_store_sqlite::{BackupError, OpenError, RestoreError};
 use url::Url;
 
@@ -141,7 +142,8 @@ Exit status:
       damaged, foreign, or of another version
   66  a file that is named cannot be read, or there is nothing to back up or
       to verify
-  69  no server can be reached, or the address to listen on cannot be had
+  69  no server or database can be reached, or the address to listen on
+      cannot be had
   70  a fault
   73  the data folder or a file cannot be made or written: a full disk, for one
   74  output cannot be written
@@ -224,6 +226,7 @@ fn status_of_node(error: &NodeError) -> u8 {
         NodeError::Listen(error) => status_of_port(error),
         NodeError::DataFolder(error) => status_of_folder(error),
         NodeError::Open(error) => status_of_store(error),
+        NodeError::Database(error) => status_of_database(error),
         NodeError::Engine(StartError::WrongMasterKey { .. } | StartError::OldKeyMissing { .. }) | NodeError::Egress(_) => sysexits::CONFIG,
         NodeError::Engine(StartError::Store(error)) | NodeError::Store(error) => match error {
             StoreError::Damaged(_) => sysexits::DATA,
@@ -248,11 +251,20 @@ fn status_of_folder(error: &DataFolderError) -> u8 {
         DataFolderError::Unusable { .. } | DataFolderError::Taken { .. } => sysexits::CANNOT_CREATE,
         DataFolderError::Readable { .. } => sysexits::NO_PERMISSION,
         DataFolderError::Owner(error) => status_of_store(error),
-        DataFolderError::NotAKey { .. }
+        DataFolderError::KeyElsewhere { .. }
+        | DataFolderError::NotAKey { .. }
         | DataFolderError::MoreThanAKey { .. }
         | DataFolderError::NextIsNone { .. }
         | DataFolderError::KeyMissing { .. }
         | DataFolderError::KeysDiffer { .. } => sysexits::CONFIG,
+    }
+}
+
+fn status_of_database(error: &DatabaseError) -> u8 {
+    match error {
+        DatabaseError::Refused { .. } | DatabaseError::Unfit { .. } => sysexits::CONFIG,
+        DatabaseError::Away { .. } => sysexits::UNAVAILABLE,
+        DatabaseError::Newer { .. } | DatabaseError::Changed { .. } | DatabaseError::Damaged { .. } => sysexits::DATA,
     }
 }
 

@@ -15,7 +15,7 @@ use tidings_signing::MasterKey;
 use tidings_store_sqlite::{FolderOwner, open_file};
 use zeroize::Zeroizing;
 
-use crate::data_folder::{DATABASE_FILE, DataFolderError, OTHERS, unusable};
+use crate::data_folder::{DataFolderError, OTHERS, unusable};
 
 /// The master key, as text, for the owner of the folder alone.
 pub(crate) const KEY_FILE: &str = "master.key";
@@ -24,8 +24,14 @@ pub(crate) const NEXT_KEY_FILE: &str = "master.key.next";
 /// Longest file of a key, in bytes: its text is 64 at most.
 const KEY_BYTES_MAX: u64 = 1_024;
 
-/// The master keys that a server on a folder would be started with, given these; `None` where there is none yet.
-pub(crate) fn keys_at_hand(path: &Path, given: Option<&MasterKey>, old: Option<&MasterKey>) -> Result<Option<MasterKeys>, DataFolderError> {
+/// The master keys that a server on a folder would be started with, given these; `None` where there is none yet. `shared`: other nodes have them too, so
+/// none changes them by itself.
+pub(crate) fn keys_at_hand(
+    path: &Path,
+    given: Option<&MasterKey>,
+    old: Option<&MasterKey>,
+    shared: bool,
+) -> Result<Option<MasterKeys>, DataFolderError> {
     let own = match (given, read_key(path)?) {
         (None, None) => return Ok(None),
         (None, Some(key)) => key,
@@ -40,8 +46,8 @@ pub(crate) fn keys_at_hand(path: &Path, given: Option<&MasterKey>, old: Option<&
     };
     let older = before.into_iter().chain(old.cloned()).filter(|key| key.id() != current.id());
     let keeper: Arc<dyn KeyKeeper> = match given {
-        None => Arc::new(FolderKeys(path.to_owned())),
-        Some(_) => Arc::new(GivenKey),
+        None if !shared => Arc::new(FolderKeys(path.to_owned())),
+        None | Some(_) => Arc::new(GivenKey),
     };
     Ok(Some(MasterKeys {
         older: older.collect(),
@@ -164,9 +170,6 @@ pub(crate) enum Saved {
 
 /// Makes a key that appears whole or not at all, and is never written over another.
 pub(crate) fn create_key(folder: &Path, entropy: &dyn Entropy) -> Result<(), DataFolderError> {
-    if folder.join(DATABASE_FILE).exists() {
-        return Err(DataFolderError::KeyMissing { folder: folder.to_owned() });
-    }
     let key = MasterKey::from_bytes(entropy.bytes32());
     match write_key(folder, &folder.join(KEY_FILE), &key) {
         // Another process was faster: its key holds for both, and the store lets only one of them in.

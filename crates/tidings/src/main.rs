@@ -24,6 +24,7 @@ mod receive;
 mod routes;
 mod serve;
 mod session;
+mod stores;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! One running node: every room wired to its neighbours, started in order and stopped in order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use tidings_portal::PortalParts;
 use tidings_runtime::{Clock, Entropy, OnError, Shutdown, SystemClock, SystemEntropy, TaskSet};
 use tidings_server::{Readiness, ServeLimits, ServerState};
 use tidings_store::StoreError;
-use tidings_store_sqlite::{OpenError, SqliteOptions, SqliteStore};
+use tidings_store_postgres::OpenError as DatabaseError;
+use tidings_store_sqlite::OpenError;
 
 use crate::commands::people::set_up_link;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::listen::{ListenError, listen};
 use crate::routes;
+use crate::stores::NodeStore;
 use crate::telemetry::Telemetry;
 
 /// A node could not start; the message says what to do.
@@ -32,6 +35,9 @@ pub(crate) enum NodeError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database that several nodes share cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The way out to receivers could not be set up.
     #[error("the way out to receivers could not be set up: {0}")]
     Egress(#[from] EgressError),
@@ -57,7 +63,7 @@ pub(crate) struct Node {
     /// Ends everything.
     pub(crate) shutdown: Shutdown,
     engine: Arc<Engine>,
-    store: Arc<SqliteStore>,
+    store: NodeStore,
     readiness: Readiness,
     http: TaskSet,
     /// The tasks that end with it.
@@ -75,28 +81,23 @@ impl Node {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let shutdown = Shutdown::new();
         let tasks = TaskSet::new(shutdown.clone());
-        let folder = DataFolder::open(config)?;
         let mut telemetry = Telemetry::new();
-        let options = SqliteOptions {
-            on_commit: Some(telemetry.commit_observer()),
-            ..SqliteOptions::new(Arc::clone(&clock))
-        };
-        let store = Arc::new(SqliteStore::open(folder.path(), options)?);
+        let (store, folder) = NodeStore::open(config, &clock, &entropy, &mut telemetry).await?;
         let vault = Arc::new(folder.master_keys().vault());
         let engine = Engine::start(EngineParts {
-            store: store.clone(),
+            store: store.verbs(),
             transport: Arc::new(Egress::new(egress(config), Arc::clone(&clock))?),
             vault: Arc::clone(&vault),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             tasks: tasks.clone(),
             metrics: Metrics::register(telemetry.registry()),
-            node: NodeParts::named(&url),
+            node: NodeParts::named(name(address)),
         })
         .await?;
         let app = Arc::new(
             App::new(AppParts {
-                store: store.clone(),
+                store: store.verbs(),
                 engine: Arc::clone(&engine),
                 vault,
                 master_keys: folder.master_keys().clone(),
@@ -117,7 +118,7 @@ impl Node {
         let state = ServerState::new(
             Arc::clone(&app),
             readiness.clone(),
-            telemetry.into_page(store.clone(), Arc::clone(&clock)),
+            telemetry.into_page(store.verbs(), Arc::clone(&clock)),
             Arc::clone(&clock),
         );
         let people = PortalParts {
@@ -165,6 +166,12 @@ impl Node {
         self.store.close().await; // 7. the writer has written everything
         !failed
     }
+}
+
+/// What a node is called among the others: where people find it.
+fn name(address: SocketAddr) -> String {
+    let machine = rustix::system::uname();
+    format!("{}:{}", machine.nodename().to_string_lossy(), address.port())
 }
 
 fn egress(config: &ServeConfig) -> EgressConfig {

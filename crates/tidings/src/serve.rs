@@ -2,6 +2,7 @@
 
 use tidings_app::bootstrap::FirstStart;
 use tidings_runtime::Shutdown;
+use tidings_store_postgres::without_password;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::ServeConfig;
@@ -54,7 +55,8 @@ pub(crate) async fn run(config: ServeConfig) -> Outcome {
         let folder = config.data.display();
         tracing::warn!("the data folder can be read by others: run `chmod 700 {folder}`");
     }
-    tracing::info!(url = %node.url, data = %config.data.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    let database = config.database.as_ref().map(|database| without_password(&database.url));
+    tracing::info!(url = %node.url, data = %config.data.display(), database, version = env!("CARGO_PKG_VERSION"), "listening");
     let shutdown = node.shutdown.clone();
     tokio::select! {
         biased;

@@ -1,6 +1,7 @@
 //! The process's figures: the registry, the store's commits, and the gauges that are read when somebody asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -9,7 +10,6 @@ use prometheus_client::registry::{Registry, Unit};
 use tidings_runtime::Clock;
 use tidings_server::{MetricsPage, Refresh};
 use tidings_store::Store;
-use tidings_store_sqlite::CommitFigures;
 use tokio::runtime::Handle;
 
 /// See the module.
@@ -30,8 +30,8 @@ impl Telemetry {
         &mut self.registry
     }
 
-    /// Counts the store's commits.
-    pub(crate) fn commit_observer(&mut self) -> Arc<dyn Fn(CommitFigures) + Send + Sync> {
+    /// Counts the store's commits: is told of each how many verbs shared it, and how many microseconds it took.
+    pub(crate) fn commit_observer(&mut self) -> impl Fn(usize, u64) + Send + Sync + 'static {
         let seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
         let verbs = Counter::<u64>::default();
         self.registry.register_with_unit(
@@ -45,10 +45,10 @@ impl Telemetry {
             "Verbs that were committed; many share one commit",
             verbs.clone(),
         );
-        Arc::new(move |figures| {
-            seconds.observe(std::time::Duration::from_micros(figures.duration_us).as_secs_f64());
-            verbs.inc_by(figures.verbs as u64);
-        })
+        move |shared, duration_us| {
+            seconds.observe(Duration::from_micros(duration_us).as_secs_f64());
+            verbs.inc_by(shared as u64);
+        }
     }
 
     /// The page of all figures. What the store alone knows is asked for at every reading.

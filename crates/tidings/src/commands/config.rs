@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::config::settings::{OUTPUT, TABLE};
-use crate::config::{ConfigError, Everything, Facts, Fallback, Flags, Layers, Source};
+use crate::config::{ConfigError, Everything, Facts, Fallback, Flags, Layers, Source, shown};
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print, say, table};
 
@@ -98,7 +98,11 @@ fn value(facts: &Facts, texts: &[String]) -> Option<String> {
     if texts.is_empty() {
         return None;
     }
-    Some(if facts.secret { HIDDEN.to_owned() } else { texts.join(",") })
+    Some(if facts.secret {
+        HIDDEN.to_owned()
+    } else {
+        shown(facts, &texts.join(","))
+    })
 }
 
 /// A default that is a value as it is, one that is none in brackets.

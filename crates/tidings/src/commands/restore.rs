@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Restore) -> Outcome {
     let layers = args.settings.layers()?;
     let data = layers.value(&DATA)?;
     let (given, old) = (layers.optional(&MASTER_KEY)?, layers.optional(&OLD_MASTER_KEY)?);
-    let at_hand = keys_at_hand(&data, given.as_ref(), old.as_ref())?;
+    let at_hand = keys_at_hand(&data, given.as_ref(), old.as_ref(), false)?;
     let keys: Vec<_> = at_hand.iter().flat_map(MasterKeys::ids).map(KeyId::bytes).collect();
     let (from, folder) = (args.from, data.clone());
     let report = tokio::task::spawn_blocking(move || {

@@ -6,6 +6,7 @@
 //! Never knows: what the settings do. Nothing is opened here but the configuration file and the certificates that it names.
 
 mod ask;
+mod database;
 mod error;
 mod file;
 mod flags;
@@ -17,6 +18,7 @@ mod setting;
 pub(crate) mod settings;
 
 pub(crate) use ask::AskConfig;
+pub(crate) use database::shown;
 pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use flags::ASK_HEADING;

@@ -10,9 +10,11 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use tidings_app::bootstrap::{self, Bootstrap};
 use tidings_model::EnvironmentId;
 use tidings_signing::MasterKey;
+use tidings_store_postgres::PostgresConfig;
 use tidings_store_sqlite::open_file;
 use url::Url;
 
+use super::database::database;
 use super::setting::AnySetting;
 use super::{ConfigError, Layers, settings};
 use crate::logs::LogFormat;
@@ -21,6 +23,8 @@ use crate::logs::LogFormat;
 pub(crate) struct ServeConfig {
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// The database that keeps everything, when it is not in the data folder.
+    pub(crate) database: Option<PostgresConfig>,
     /// Where to listen; port 0 takes a free one.
     pub(crate) listen: SocketAddr,
     /// Where people reach it, when that is another address.
@@ -74,6 +78,7 @@ impl ServeConfig {
         bootstrap::check(&bootstrap)?;
         Ok(Self {
             data: layers.value(&settings::DATA)?,
+            database: database(layers)?,
             listen: layers.value(&settings::LISTEN)?,
             public_url: layers.optional(&settings::PUBLIC_URL)?,
             egress_allow: layers.list(&settings::EGRESS_ALLOW)?,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tidings_model::limits::PAYLOAD_BYTES_CEILING;
 use tidings_signing::MasterKey;
+use tidings_store_postgres::{CONNECTIONS_MIN, PostgresConfig};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -21,8 +22,11 @@ const GRACE_SECONDS_MAX: u64 = 3_600;
 const DNS_PORT: u16 = 53;
 
 /// In the order in which people read them.
-pub(crate) static TABLE: [&dyn AnySetting; 24] = [
+pub(crate) static TABLE: [&dyn AnySetting; 27] = [
     &DATA,
+    &DATABASE,
+    &DATABASE_PASSWORD_FILE,
+    &DATABASE_CONNECTIONS,
     &LISTEN,
     &PUBLIC_URL,
     &EGRESS_ALLOW,
@@ -70,6 +74,41 @@ pub(crate) static DATA: Setting<PathBuf> = Setting {
         ..PLAIN
     },
     parse: path,
+};
+
+pub(crate) static DATABASE: Setting<String> = Setting {
+    facts: Facts {
+        key: "database",
+        value: "URL",
+        help: "The PostgreSQL that keeps everything, in place of the data folder: postgres://user@host:5432/database. Any number of nodes may serve one. \
+               Several hosts (host1,host2) are tried in turn; ?sslmode=verify-full&sslrootcert=FILE says whom to believe. A password in it is hidden \
+               wherever it is shown, and is refused in the flag.",
+        fallback: Fallback::Nothing("a database in the data folder"),
+        ..PLAIN
+    },
+    parse: database,
+};
+
+pub(crate) static DATABASE_PASSWORD_FILE: Setting<PathBuf> = Setting {
+    facts: Facts {
+        key: "database_password_file",
+        value: "FILE",
+        help: "A file that holds the password for that database, and nothing else.",
+        fallback: Fallback::Nothing("the password in the URL, if any"),
+        ..PLAIN
+    },
+    parse: path,
+};
+
+pub(crate) static DATABASE_CONNECTIONS: Setting<usize> = Setting {
+    facts: Facts {
+        key: "database_connections",
+        value: "NUMBER",
+        help: "Connections to that database at most; every node has so many of its own.",
+        fallback: Fallback::Text("16"),
+        ..PLAIN
+    },
+    parse: |text| between(text, CONNECTIONS_MIN, 1_000),
 };
 
 pub(crate) static LISTEN: Setting<SocketAddr> = Setting {
@@ -379,6 +418,14 @@ fn path(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
 
+/// A database's URL, looked at without asking for the database.
+fn database(text: &str) -> Result<String, String> {
+    PostgresConfig::new(text)
+        .check()
+        .map(|()| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
 fn filled(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it cannot be empty".to_owned());
@@ -434,6 +481,12 @@ mod tests {
         assert_eq!(PAYLOAD_BYTES_MAX.facts.fallback, Fallback::Text("262144"));
         assert_eq!(PAYLOAD_BYTES_DEFAULT, 262_144);
         assert!(PAYLOAD_BYTES_MAX.facts.help.contains(&PAYLOAD_BYTES_CEILING.to_string()));
+    }
+
+    #[test]
+    fn the_default_that_the_store_knows_is_the_stores() {
+        let default = PostgresConfig::new("postgres://user@host/database").connections.to_string();
+        assert_eq!(DATABASE_CONNECTIONS.facts.fallback, Fallback::Text(&*default.leak()));
     }
 
     #[test]

@@ -58,7 +58,12 @@ pub(super) fn folder(path: &Path) -> Finding {
 /// Whether the master key is there and fits: `needed` are the ids of the keys that something in the database is sealed with, the one that seals first.
 pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
     const CHECK: &str = "master key";
-    let at_hand = match keys_at_hand(&config.data, config.master_key.as_ref(), config.old_master_key.as_ref()) {
+    let at_hand = match keys_at_hand(
+        &config.data,
+        config.master_key.as_ref(),
+        config.old_master_key.as_ref(),
+        config.database.is_some(),
+    ) {
         Ok(Some(at_hand)) => at_hand,
         Ok(None) if config.data.join(DATABASE_FILE).exists() => {
             let words =
