@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::jobs::Jobs;
 use crate::keys::{Keyring, KeyringParts, MasterKeys};
-use crate::known::{self, KnownCredentials};
+use crate::known::{self, Heard, KnownCredentials};
 use crate::links::UsedLinks;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
@@ -55,6 +55,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
     pub(crate) credentials: Arc<KnownCredentials>,
+    heard: Heard,
     pub(crate) schemas: Schemas,
     pub(crate) payload_bytes_max: usize,
     /// The low part of the next webhook's id, from a beginning by chance: no two that are made in one millisecond share it.
@@ -105,6 +106,7 @@ impl App {
             throttle: Throttle::default(),
             jobs: Jobs::default(),
             credentials,
+            heard: Heard::default(),
             schemas: Schemas::default(),
             payload_bytes_max: parts.payload_bytes_max,
         };
@@ -122,6 +124,20 @@ impl App {
     /// While the store cannot be written.
     pub async fn can_store(&self) -> Result<(), String> {
         self.store.writable().await.map_err(|error| error.to_string())
+    }
+
+    /// Makes sure that what other nodes changed before this call is known here: whoever changed something at one of them may ask any.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn catch_up(&self) -> Result<(), Problem> {
+        self.heard.catch_up(&self.engine, &self.credentials, &self.keys, &*self.clock).await
+    }
+
+    /// The routes as they are in the store now, whichever node changed them.
+    pub(crate) async fn current_routes(&self, environment: EnvironmentId) -> Result<Arc<Routes>, Problem> {
+        self.catch_up().await?;
+        self.routes(environment)
     }
 
     pub(crate) fn routes(&self, environment: EnvironmentId) -> Result<Arc<Routes>, Problem> {

@@ -6,7 +6,7 @@ use tidings_store::{Person, PersonRole};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::passwords;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::validate::{self, Faults};
 
 /// The environment that a first start makes.
@@ -39,7 +39,7 @@ pub struct FirstStart {
 }
 
 impl App {
-    /// Makes what a first start needs; does nothing when there is an environment already. `None`: it was not the first start.
+    /// Makes what a first start needs; does nothing when there is an environment already. `None`: it was not the first start, or another node makes it.
     pub async fn bootstrap(&self, given: &Bootstrap) -> Result<Option<FirstStart>, Problem> {
         if !self.store.environments().await?.is_empty() {
             return Ok(None);
@@ -50,8 +50,9 @@ impl App {
             None => None,
         };
         let settings = Settings::default();
-        let environment = self.add_environment(FIRST_ENVIRONMENT.to_owned(), settings).await?;
-        let environment = environment.map_err(|_| Problem::new(Code::Conflict, "another process made the first environment"))?;
+        let Ok(environment) = self.add_environment(FIRST_ENVIRONMENT.to_owned(), settings).await? else {
+            return Ok(None); // another node started at the same time, and makes the rest
+        };
         if let Some(owner) = owner {
             self.store
                 .create_person(&owner)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use tidings_engine::Engine;
 use tidings_model::{Credential, CredentialId, EnvironmentId};
 use tidings_runtime::{Clock, Shutdown};
 use tidings_store::{Store, StoreError};
@@ -68,6 +69,42 @@ impl KnownCredentials {
         let credentials = self.store.credentials().await?.into_iter();
         let known = credentials.map(|credential| (credential.id.clone(), credential)).collect();
         self.known.store(Arc::new(known));
+        Ok(())
+    }
+}
+
+/// What others changed, as far as this process has heard of it.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Hearing>);
+
+#[derive(Default)]
+struct Hearing {
+    /// When the latest hearing began, in microseconds of the clock.
+    begun_us: u64,
+    /// How often something was changed by then.
+    changes: u64,
+}
+
+impl Heard {
+    /// Makes sure that what others changed before this call is known: many who call at once share one question.
+    pub(crate) async fn catch_up(
+        &self,
+        engine: &Arc<Engine>,
+        credentials: &KnownCredentials,
+        keys: &Keyring,
+        clock: &dyn Clock,
+    ) -> Result<(), Problem> {
+        let called_us = clock.monotonic_us();
+        let mut hearing = self.0.lock().await;
+        if hearing.begun_us > called_us {
+            return Ok(());
+        }
+        hearing.begun_us = clock.monotonic_us();
+        let changes = engine.catch_up().await?;
+        if changes != hearing.changes {
+            read_anew(credentials, keys).await?;
+            hearing.changes = changes;
+        }
         Ok(())
     }
 }

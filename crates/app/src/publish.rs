@@ -69,11 +69,15 @@ impl App {
         }
         Self::check_batch(events.len())?;
         let idempotency = key.map(|key| self.idempotency(key)).transpose()?;
-        let routes = self.routes(caller.environment)?;
+        let mut routes = self.routes(caller.environment)?;
+        let mut current = false;
         let mut drafts = Vec::with_capacity(events.len());
         let mut answers: Vec<Option<Result<Accepted, Problem>>> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let own_key = idempotency.clone().map(|whole| own_key(whole, index, drafts.is_empty()));
+            if routes.event_type(event.event_key).is_none() && !current {
+                (routes, current) = (self.current_routes(caller.environment).await?, true); // another node may have made it just now
+            }
             match self.draft(&routes, event, own_key) {
                 Ok(draft) => {
                     drafts.push(draft);

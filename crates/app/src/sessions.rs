@@ -115,6 +115,7 @@ impl App {
         let key = read_token(token).ok_or_else(signed_out)?;
         let (id, now) = (session_id(&key), self.clock.now());
         let (session, person) = self.store.session(id, now).await?.ok_or_else(signed_out)?;
+        self.catch_up().await?; // what they see next may show what they did at another node
         if now.since(session.seen_at) >= SEEN_EVERY {
             let touched = self.store.touch_session(id, now, ends_at(session.created_at, now)).await;
             if let Err(error) = touched {

@@ -95,6 +95,10 @@ impl Membership {
         seen.others.keys().next().is_none_or(|first| seen.own < *first)
     }
 
+    fn has_others(&self) -> bool {
+        !self.seen.lock().others.is_empty()
+    }
+
     fn look(&self, nodes: Vec<Node>) -> Look {
         let mut seen = self.seen.lock();
         let (mut others, mut gone) = (BTreeMap::new(), Vec::new());
@@ -132,6 +136,17 @@ impl Engine {
     /// Which of the nodes of the store this one is.
     pub fn node(&self) -> NodeNumber {
         self.roll.own()
+    }
+
+    /// Makes sure that what other nodes changed before this call is known here, and says how often something was changed.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn catch_up(self: &Arc<Self>) -> Result<u64, StoreError> {
+        if self.roll.has_others() {
+            self.hear().await?;
+        }
+        Ok(*self.roll.changes.borrow())
     }
 
     /// Turns whenever something may have been changed that is kept in memory, also by another node: the value says how often that was.

@@ -29,13 +29,25 @@ impl FromRequestParts<ServerState> for Authenticated {
     type Rejection = ApiProblem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, ApiProblem> {
-        Ok(Self(authenticate(state, &parts.headers)?))
+        Ok(Self(authenticate(state, &parts.headers).await?))
     }
 }
 
 /// Who sent these headers, in the environment that they name or their own.
-pub(crate) fn authenticate(state: &ServerState, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let caller = match credential(headers)? {
+pub(crate) async fn authenticate(state: &ServerState, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let credential = credential(headers)?;
+    match prove(state, headers, credential) {
+        // Another node may have made the credential or the environment just now.
+        Err(problem) if matches!(problem.code, Code::Unauthenticated | Code::NotFound) => {
+            state.app.catch_up().await?;
+            prove(state, headers, credential)
+        }
+        proved => proved,
+    }
+}
+
+fn prove(state: &ServerState, headers: &HeaderMap, credential: Credential<'_>) -> Result<Caller, Problem> {
+    let caller = match credential {
         Credential::Token(token) => state.app.authenticate_token(token)?,
         Credential::Basic(encoded) => {
             same_site(headers)?;

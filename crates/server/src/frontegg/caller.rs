@@ -40,7 +40,7 @@ impl FromRequestParts<ServerState> for Asking {
     type Rejection = DialectProblem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, DialectProblem> {
-        let caller = authenticate(state, &parts.headers)?;
+        let caller = authenticate(state, &parts.headers).await?;
         let tenant = tenant(&parts.headers, caller.environment())?;
         Ok(Self { caller, tenant })
     }
