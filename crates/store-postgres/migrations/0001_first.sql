@@ -26,12 +26,13 @@ CREATE TABLE changes (
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 INSERT INTO changes (place, number) VALUES (0, 0);
 
--- The nodes that serve this database, and what each said of itself last. The top bits of a lease's token are the number of its node, and there are no
+-- The nodes that serve this database, and what each said of itself last. `schema` is the newest that it knows. The top bits of a lease's token are the number of its node, and there are no
 -- more of them. There is room on the page for the next version of a row: every node writes its own every second.
 CREATE TABLE nodes (
     number    bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 8388607) PRIMARY KEY,
     name      text   NOT NULL,
     version   text   NOT NULL,
+    schema    integer NOT NULL,
     joined_at bigint NOT NULL,
     beats     bigint NOT NULL CHECK (beats >= 0),
     at        bigint NOT NULL,

@@ -38,4 +38,5 @@ mod webhooks;
 mod writing;
 
 pub use config::{CONNECTIONS_MIN, PostgresConfig, without_password};
+pub use migrations::{Older, Schema};
 pub use store::{CommitFigures, OpenError, PostgresOptions, PostgresStore};

@@ -6,15 +6,17 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use crate::fault::{Fault, Outcome};
+use crate::migrations::Older;
 use crate::record::{self, Record, rows, run};
 
-/// Puts a node on the roll. Numbers are those of a sequence: none comes back, also when a transaction is rolled back.
-pub(crate) async fn join(db: &impl GenericClient, node: &NewNode) -> Outcome<NodeNumber> {
+/// Puts a node on the roll that knows the schema up to `known`. Numbers are those of a sequence: none comes back, also when a transaction is rolled back.
+pub(crate) async fn join(db: &impl GenericClient, node: &NewNode, known: i32) -> Outcome<NodeNumber> {
     let joined = record::row(
         db,
         "-- nodes::join: under the next number
-         INSERT INTO nodes (name, version, joined_at, beats, at, queued, in_flight, lag_ms) VALUES ($1, $2, $3, 0, $3, 0, 0, 0) RETURNING number",
-        &[&node.name, &node.version, &node.at.as_millis()],
+         INSERT INTO nodes (name, version, schema, joined_at, beats, at, queued, in_flight, lag_ms)
+         SELECT $1, $2, $4, $3, 0, $3, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM migrations WHERE works_from > $4) RETURNING number",
+        &[&node.name, &node.version, &node.at.as_millis(), &known],
     )
     .await;
     match joined {
@@ -26,7 +28,9 @@ pub(crate) async fn join(db: &impl GenericClient, node: &NewNode) -> Outcome<Nod
         }
         Err(fault) => Err(fault),
         Ok(Some(row)) => number(&record(&row)),
-        Ok(None) => Err(Fault::Damaged("table nodes: a node was added and has no row".to_owned())),
+        Ok(None) => Err(Fault::Away(
+            "its schema is one that this version cannot work beside: stop this node, and start the newer version".to_owned(),
+        )),
     }
 }
 
@@ -59,6 +63,27 @@ pub(crate) async fn all(db: &impl GenericClient) -> Outcome<Vec<Node>> {
     )
     .await?;
     found.iter().map(node).collect()
+}
+
+/// Those on the roll that do not know the schema up to `least`.
+pub(crate) async fn older(db: &Transaction<'_>, least: i32) -> Outcome<Vec<Older>> {
+    let found = rows(
+        db,
+        "-- nodes::older: by number
+         SELECT number, name, version, beats FROM nodes WHERE schema < $1 ORDER BY number",
+        &[&least],
+    )
+    .await?;
+    let older = found.iter().map(|row| {
+        let record = record(row);
+        Ok(Older {
+            number: number(&record)?,
+            name: record.get("name")?,
+            version: record.get("version")?,
+            beats: record.number("beats")?,
+        })
+    });
+    older.collect()
 }
 
 /// Takes a node off the roll.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet};
 
@@ -10,10 +11,14 @@ use crate::changes::Changes;
 use crate::config::{self, PostgresConfig};
 use crate::fault::{Fault, Outcome};
 use crate::group::Group;
-use crate::pool::{Pool, transact};
+use crate::migrations::{Older, STEPS, Schema, Steps};
+use crate::pool::{Pool, read, transact};
 use crate::settle::Settling;
 use crate::writing::Writing;
-use crate::{fitness, migrations, tls};
+use crate::{fitness, migrations, nodes, tls};
+
+/// A node that does not beat for so long does not live: they beat once a second.
+const SILENCE: Duration = Duration::from_secs(6);
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,23 @@ pub enum OpenError {
         /// The newest that this version knows.
         known: i32,
     },
+    /// The database has an older schema, and it was asked for something that only the newest has.
+    #[error("the database has schema {found}, and this version works with {known}: run `tidings migrate`, or start a node of this version")]
+    Older {
+        /// The schema of the database.
+        found: i32,
+        /// The newest that this version knows.
+        known: i32,
+    },
+    /// Nodes of an older version serve it, which could not go on with the schema of this one.
+    #[error(
+        "the schema of this version is one that the nodes which serve the database cannot work beside: stop {}, and start this again",
+        names(.nodes)
+    )]
+    InUse {
+        /// Those nodes.
+        nodes: Vec<Older>,
+    },
     /// The database was made by another build.
     #[error("step {version} of the database's schema is not the one of this version: the database belongs to another build")]
     Changed {
@@ -56,6 +78,11 @@ pub enum OpenError {
         /// Where, and what.
         what: String,
     },
+}
+
+fn names(nodes: &[Older]) -> String {
+    let names: Vec<_> = nodes.iter().map(|node| format!("{} ({})", node.name, node.version)).collect();
+    names.join(" and ")
 }
 
 impl From<Fault> for OpenError {
@@ -118,6 +145,7 @@ pub struct PostgresStore {
     pub(crate) changes: Changes,
     pub(crate) writing: Arc<Writing>,
     tasks: TaskSet,
+    steps: Steps,
 }
 
 /// A clock that says nothing of itself.
@@ -140,7 +168,27 @@ impl fmt::Debug for Clocked {
 
 impl PostgresStore {
     /// Opens the store in a database, and brings its schema up to date. Other nodes may have it open, and go on serving meanwhile.
+    ///
+    /// # Errors
+    /// The database is away, unfit, damaged, of a newer version, or served by nodes that could not work beside the newest schema.
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
+        let store = Self::connect(config, options, STEPS)?;
+        store.bring_up().await?;
+        Ok(store)
+    }
+
+    /// Opens the store in a database as it is, and says how its schema stands to this version. Verbs work if nothing is missing.
+    ///
+    /// # Errors
+    /// The database is away, unfit, damaged or of a newer version.
+    pub async fn open_as_it_is(config: &PostgresConfig, options: PostgresOptions) -> Result<(Self, Schema), OpenError> {
+        let store = Self::connect(config, options, STEPS)?;
+        let schema = store.look().await??;
+        Ok((store, schema))
+    }
+
+    /// A store of a version that knows these steps. Nothing is asked of the database yet.
+    pub(crate) fn connect(config: &PostgresConfig, options: PostgresOptions, steps: Steps) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
         let pool = |config, connections| {
@@ -151,7 +199,7 @@ impl PostgresStore {
         let pool = pool(&connecting.config, connecting.others)?;
         let tasks = TaskSet::new(Shutdown::new());
         let writing = Arc::new(Writing::new(Arc::clone(&options.clock)));
-        let store = Self {
+        Ok(Self {
             changes: Changes::listen(&tasks, connecting.config.clone(), tls.clone(), &options),
             appends: Arc::new(Group::start(&tasks, &road, &writing, &options)),
             settles: Arc::new(Group::start(&tasks, &road, &writing, &options)),
@@ -160,19 +208,37 @@ impl PostgresStore {
             pool,
             road,
             tasks,
-        };
-        store.prepare().await??;
-        Ok(store)
+            steps,
+        })
     }
 
-    async fn prepare(&self) -> Outcome<Result<(), OpenError>> {
-        let now = self.clock.now().as_millis();
+    /// The newest schema that this version knows.
+    pub(crate) const fn known(&self) -> i32 {
+        migrations::known(self.steps)
+    }
+
+    pub(crate) async fn look(&self) -> Outcome<Result<Schema, OpenError>> {
         transact!(self, begin, db => async {
             match fitness::look(db).await? {
-                Ok(()) => migrations::apply(db, now).await,
-                refused => Ok(refused),
+                Ok(()) => migrations::look(db, self.steps).await,
+                Err(refused) => Ok(Err(refused)),
             }
         })
+    }
+
+    /// Makes the steps that are missing. Nodes that could not go on, and do not live any more, are taken off the roll first.
+    pub(crate) async fn bring_up(&self) -> Result<(), OpenError> {
+        let schema = self.look().await??;
+        if !schema.in_the_way.is_empty() {
+            self.clock.sleep(SILENCE).await;
+            for node in &schema.in_the_way {
+                let struck: Outcome<_> = async { read!(self, db => nodes::strike(db, node.number, Some(node.beats))) }.await;
+                struck?;
+            }
+        }
+        let now = self.clock.now().as_millis();
+        let done: Outcome<_> = async { transact!(self, begin, db => migrations::apply(db, self.steps, now)) }.await;
+        done?
     }
 
     /// Takes nothing new, finishes what is under way, and gives the connections back. Verbs answer from then on that the store is not available.

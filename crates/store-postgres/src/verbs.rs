@@ -57,7 +57,7 @@ impl Store for PostgresStore {
     }
 
     async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError> {
-        Ok(read!(self, db => nodes::join(db, node))?)
+        Ok(read!(self, db => nodes::join(db, node, self.known()))?)
     }
 
     async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError> {

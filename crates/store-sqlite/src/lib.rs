@@ -55,6 +55,7 @@ use tidings_store::{codes, detail};
 pub use backup::{BackupError, BackupReport, CheckReport, backup, check};
 pub use folder::{FolderLock, OpenError, is_in_use, is_store_file, open_file};
 pub use inspect::Inspection;
+pub use migrations::KNOWN as KNOWN_SCHEMA;
 pub use owner::FolderOwner;
 pub use restore::{RestoreError, RestoreReport, RestoreStep, restore};
 pub use room::try_room;

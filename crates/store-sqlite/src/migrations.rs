@@ -63,7 +63,7 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The newest schema of this binary.
-pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;
+pub const KNOWN: u32 = MIGRATIONS.len() as u32;
 
 /// Brings a database to the newest schema, each step in a transaction of its own, after checking that what it has is what this binary would have made.
 pub(crate) fn apply(connection: &mut Connection, file: &Path, at_millis: i64) -> Result<(), OpenError> {

@@ -39,6 +39,8 @@ pub struct TestServer {
     binary: PathBuf,
     folder: Folder,
     arguments: Vec<String>,
+    /// Variables beside those that every server gets.
+    variables: Vec<(String, String)>,
     /// A program that runs the binary, with its arguments; nothing runs it directly.
     under: Vec<String>,
     process: Option<Child>,
@@ -138,6 +140,7 @@ impl TestServer {
             binary: binary.to_path_buf(),
             folder,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            variables: Vec::new(),
             under: Vec::new(),
             process: None,
             client: TestClient {
@@ -161,6 +164,11 @@ impl TestServer {
     /// Says something else to the process when it is started the next time.
     pub fn argue(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    }
+
+    /// Sets a variable for the process when it is started the next time.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.variables.push((variable.to_owned(), value.to_owned()));
     }
 
     /// Has another program run the binary from the next start on, as `strace` does. It has to become the binary: signals go to it.
@@ -216,6 +224,7 @@ impl TestServer {
             .env("TIDINGS_LOG_FORMAT", "json")
             .env("TIDINGS_BOOTSTRAP_CLIENT_ID", CLIENT_ID)
             .env("TIDINGS_BOOTSTRAP_CLIENT_SECRET", CLIENT_SECRET)
+            .envs(self.variables.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

@@ -13,6 +13,7 @@ use crate::commands::environments::Environments;
 use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
 use crate::commands::keys::Keys;
+use crate::commands::migrate::Migrate;
 use crate::commands::nodes::Nodes;
 use crate::commands::people::People;
 use crate::commands::restore::Restore;
@@ -56,7 +57,9 @@ pub(crate) enum Command {
 Examples:
   tidings serve
   tidings serve --data /var/lib/tidings --listen 0.0.0.0:8080
-  tidings serve --egress-allow 10.0.0.0/8 --egress-allow 127.0.0.1/32")]
+  tidings serve --egress-allow 10.0.0.0/8 --egress-allow 127.0.0.1/32
+  tidings serve --database postgres://tidings@db.example/tidings \\
+    --database-password-file /run/secrets/tidings-database")]
     Serve(Box<Flags<Serve>>),
     /// See it work: a server, a receiver, every built-in event once.
     ///
@@ -97,6 +100,8 @@ Examples:
     Backup(Backup),
     /// Put a backup into a data folder that has no database.
     Restore(Restore),
+    /// Bring the database to the schema of this version, or say what that would do.
+    Migrate(Migrate),
     /// Hold a data folder against what is always true of it.
     Verify(Verify),
     /// Look for what is wrong with an installation, and say what to do.

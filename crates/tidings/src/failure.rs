@@ -106,6 +106,9 @@ pub(crate) enum CommandError {
     /// The database of a data folder cannot be looked at.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database that several nodes share cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// Looking at it failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -147,8 +150,9 @@ Exit status:
   70  a fault
   73  the data folder or a file cannot be made or written: a full disk, for one
   74  output cannot be written
-  75  try again: no answer in time, another server has the data folder, or
-      the master key is being changed already
+  75  try again: no answer in time, another server has the data folder, nodes
+      of an older version serve the database, or the master key is being
+      changed already
   77  not allowed, the master key can be read by others, or the data folder
       belongs to another user
   78  wrong configuration, or a master key is missing, is another one, or is
@@ -207,6 +211,7 @@ impl CommandError {
             Self::Backup(error) => status_of_backup(error),
             Self::Restore(error) => status_of_restore(error),
             Self::Open(error) => status_of_store(error),
+            Self::Database(error) => status_of_database(error),
             Self::Store(StoreError::Damaged(_)) => sysexits::DATA,
             Self::Node(error) => status_of_node(error),
             Self::Listen(error) => status_of_port(error),
@@ -264,7 +269,10 @@ fn status_of_database(error: &DatabaseError) -> u8 {
     match error {
         DatabaseError::Refused { .. } | DatabaseError::Unfit { .. } => sysexits::CONFIG,
         DatabaseError::Away { .. } => sysexits::UNAVAILABLE,
-        DatabaseError::Newer { .. } | DatabaseError::Changed { .. } | DatabaseError::Damaged { .. } => sysexits::DATA,
+        DatabaseError::InUse { .. } => sysexits::TRY_AGAIN,
+        DatabaseError::Older { .. } | DatabaseError::Newer { .. } | DatabaseError::Changed { .. } | DatabaseError::Damaged { .. } => {
+            sysexits::DATA
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tidings_store_sqlite::{BackupReport, Inspection, OpenError, backup};
 
 use crate::commands::verify::{Report, verify};
 use crate::config::settings::DATA;
-use crate::config::{DataOnly, Flags};
+use crate::config::{DataOnly, Flags, Layers, database};
 use crate::data_folder::{DATABASE_FILE, is_own_name};
 use crate::failure::{CommandError, Outcome};
 use crate::key_files::KEY_FILE;
@@ -36,8 +36,18 @@ pub(crate) struct Backup {
     settings: Flags<DataOnly>,
 }
 
+/// The data folder, whose database is one file that can be copied and put back.
+pub(super) fn data_folder(layers: &Layers) -> Result<PathBuf, CommandError> {
+    if database(layers)?.is_some() {
+        let words = "the database is a PostgreSQL, which has its own means for this (pg_dump and pg_restore, or copies of the server and its log): see \
+                     docs/operating.md. For the database of a data folder, leave the setting database out";
+        return Err(CommandError::Usage(words.to_owned()));
+    }
+    Ok(layers.value(&DATA)?)
+}
+
 pub(crate) async fn run(args: Backup) -> Outcome {
-    let data = args.settings.layers()?.value(&DATA)?;
+    let data = data_folder(&args.settings.layers()?)?;
     let Backup { to, .. } = args;
     if !data.join(DATABASE_FILE).exists() {
         return Err(CommandError::NoDatabase { folder: data });

@@ -11,7 +11,7 @@ use tidings_client::{Error, KeyRotation, Keys as ServerKeys, MasterKeyRotation};
 use tidings_runtime::{Clock, SystemClock};
 
 use crate::commands::keys::offline::Offline;
-use crate::config::{Ask, AskConfig, Flags};
+use crate::config::{Ask, AskConfig, Flags, database};
 use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
 use crate::key_files::{Saved, read_key, save_copy};
@@ -75,8 +75,10 @@ struct Rotate {
 }
 
 pub(crate) async fn run(args: Keys) -> Outcome {
-    let config = AskConfig::build(&args.server.layers()?)?;
-    let offline = config.is_nobody() && config.url.is_none() && data_folder::is_at_rest(&config.data);
+    let layers = args.server.layers()?;
+    let config = AskConfig::build(&layers)?;
+    let in_folder = database(&layers)?.is_none() && data_folder::is_at_rest(&config.data);
+    let offline = config.is_nobody() && config.url.is_none() && in_folder;
     match args.command {
         Command::List if offline => Offline::open(&config).await?.list().await,
         Command::List => {

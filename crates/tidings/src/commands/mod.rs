@@ -10,6 +10,7 @@ pub(crate) mod environments;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod migrate;
 pub(crate) mod nodes;
 mod openapi;
 pub(crate) mod people;
@@ -52,6 +53,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
         Command::Keys(args) => keys::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Nodes(args) => nodes::run(args).await,
         Command::People(args) => people::run(args),
         Command::Webhooks(args) => webhooks::run(args).await,

@@ -8,7 +8,8 @@ use tidings_runtime::{Stopwatch, SystemClock};
 use tidings_signing::{GIVE_OLD_KEY, KeyId};
 use tidings_store_sqlite::{RestoreReport, RestoreStep, restore};
 
-use crate::config::settings::{DATA, MASTER_KEY, OLD_MASTER_KEY};
+use crate::commands::backup::data_folder;
+use crate::config::settings::{MASTER_KEY, OLD_MASTER_KEY};
 use crate::config::{DataOnly, Flags};
 use crate::failure::{CommandError, Outcome};
 use crate::key_files::keys_at_hand;
@@ -41,7 +42,7 @@ pub(crate) struct Restore {
 
 pub(crate) async fn run(args: Restore) -> Outcome {
     let layers = args.settings.layers()?;
-    let data = layers.value(&DATA)?;
+    let data = data_folder(&layers)?;
     let (given, old) = (layers.optional(&MASTER_KEY)?, layers.optional(&OLD_MASTER_KEY)?);
     let at_hand = keys_at_hand(&data, given.as_ref(), old.as_ref(), false)?;
     let keys: Vec<_> = at_hand.iter().flat_map(MasterKeys::ids).map(KeyId::bytes).collect();

@@ -2,39 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tidings_engine::BEAT_EVERY;
 use tidings_model::Timestamp;
-use tidings_runtime::{Clock, Stopwatch, SystemClock};
-use tidings_store::{AsOf, Check, Finding, Place, Verified};
+use tidings_runtime::{Clock, Stopwatch, SystemClock, SystemEntropy};
+use tidings_store::{AsOf, Check, Finding, Node, Place, Store, Verified};
+use tidings_store_postgres::{OpenError as DatabaseError, PostgresConfig, PostgresOptions, PostgresStore};
 use tidings_store_sqlite::Inspection;
 
 use crate::config::settings::{DATA, OUTPUT};
-use crate::config::{DataAndOutput, Flags};
+use crate::config::{DataAndOutput, Flags, database};
 use crate::data_folder::{DATABASE_FILE, served_since};
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print, printable, say};
 
 /// Rows that one step looks at: a fraction of a second, after which the database is read as of a newer moment.
 const STEP_ROWS: usize = 2_000;
+/// In which a node that lives beats at least once.
+const TWO_BEATS: Duration = Duration::from_millis(2 * BEAT_EVERY.as_millis() as u64);
 /// Between two words about the progress.
 const SAY_EVERY_US: u64 = 1_000_000;
 /// Findings that are named; the others are counted. Where there are so many, the file is what is wrong.
 const NAMED: usize = 1_000;
 
-/// Hold a data folder against what is always true of it. The server may run.
+/// Hold a data folder, or the database that nodes share, against what is always true of it. Servers may run.
 ///
 /// Every accepted event has its body and all its deliveries, every pending delivery its event and its webhook, every delivery the state that its
 /// attempts say; nothing waits that nobody works on; nothing of one environment points into another; whatever is written twice, for lists, agrees with
 /// what it was made from; and the file is whole. Nothing is changed, and a running server is not kept from anything: it is read beside it, a little at a
-/// time. What is wrong is named by ids, with what it means and what to do; exit status 1 then. Run it on the server's machine.
+/// time. What is wrong is named by ids, with what it means and what to do; exit status 1 then. A data folder is looked at on the server's machine.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   tidings verify
   tidings verify --data /var/lib/tidings
+  tidings verify --database postgres://tidings@db/tidings
   tidings verify --output json > findings.json")]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -69,12 +75,13 @@ impl Progress {
 pub(crate) async fn run(args: Verify) -> Outcome {
     let layers = args.settings.layers()?;
     let (data, format) = (layers.value(&DATA)?, layers.value(&OUTPUT)?);
-    if !data.join(DATABASE_FILE).exists() {
-        return Err(CommandError::NoDatabase { folder: data });
-    }
-    let report = tokio::task::spawn_blocking(move || verify(Inspection::open(&data)?, || served_since(&data)))
-        .await
-        .map_err(|error| CommandError::Other(error.into()))??;
+    let report = match database(&layers)? {
+        Some(database) => verify_shared(&database).await?,
+        None if !data.join(DATABASE_FILE).exists() => return Err(CommandError::NoDatabase { folder: data }),
+        None => tokio::task::spawn_blocking(move || verify(Inspection::open(&data)?, || served_since(&data)))
+            .await
+            .map_err(|error| CommandError::Other(error.into()))??,
+    };
     print(&match format {
         Format::Json => serde_json::to_string_pretty(&report.as_json()).map_err(anyhow::Error::from)?,
         Format::Table => report.in_words(),
@@ -106,6 +113,56 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
         place = report.add(here.check, step);
     }
     Ok(report)
+}
+
+/// Looks through all of a database that nodes share.
+async fn verify_shared(database: &PostgresConfig) -> Result<Report, CommandError> {
+    let clock = SystemClock::new();
+    let options = PostgresOptions::new(Arc::new(clock), Arc::new(SystemEntropy));
+    let (store, schema) = PostgresStore::open_as_it_is(database, options).await?;
+    if !schema.missing.is_empty() {
+        let (found, known) = (schema.found, schema.known);
+        return Err(DatabaseError::Older { found, known }.into());
+    }
+    let served_since = joined_first(&store, &clock).await?;
+    let mut progress = Progress {
+        clock,
+        said: Stopwatch::start(&clock),
+        words: String::new(),
+    };
+    let mut report = Report {
+        served: served_since.is_some(),
+        ..Report::default()
+    };
+    let mut place = Some(Place::start());
+    while let Some(here) = place {
+        let as_of = AsOf {
+            at: clock.now(),
+            served_since,
+        };
+        let step = store.verify(&here, as_of, STEP_ROWS).await?;
+        place = report.add(here.check, step);
+        progress.words = format!("{}: {} looked at, {} found", here.check, report.counted(here.check), report.found);
+        progress.tell();
+    }
+    store.close().await;
+    Ok(report)
+}
+
+/// Since when a node has been serving a database, of those that live: which are those that beat while they are looked at.
+async fn joined_first(store: &PostgresStore, clock: &SystemClock) -> Result<Option<Timestamp>, CommandError> {
+    let before = store.nodes().await?;
+    if before.is_empty() {
+        return Ok(None);
+    }
+    clock.sleep(TWO_BEATS).await;
+    let is_as_before = |node: &Node| {
+        before
+            .iter()
+            .any(|before| before.number == node.number && before.beats == node.beats)
+    };
+    let nodes = store.nodes().await?;
+    Ok(nodes.iter().filter(|node| !is_as_before(node)).map(|node| node.joined.at).min())
 }
 
 impl Report {

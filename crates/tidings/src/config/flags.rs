@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::setting::{Facts, Side};
-use super::settings::{OUTPUT, TABLE};
+use super::settings::{DATABASE, DATABASE_CONNECTIONS, DATABASE_PASSWORD_FILE, OUTPUT, TABLE};
 use super::{ConfigError, Layers};
 
 /// The heading over the flags that say which server to ask.
@@ -39,7 +39,7 @@ pub(crate) enum Ask {}
 /// Only where the data is.
 #[derive(Clone, Debug)]
 pub(crate) enum DataOnly {}
-/// Where the data is, and how what is found is shown.
+/// Where the data is, in the folder or elsewhere, and how what is found is shown.
 #[derive(Clone, Debug)]
 pub(crate) enum DataAndOutput {}
 /// All.
@@ -70,7 +70,13 @@ impl Group for DataOnly {
 impl Group for DataAndOutput {
     const HEADING: &'static str = SERVE_HEADING;
     fn takes(facts: &Facts) -> bool {
-        facts.side == Side::Both || facts.key == OUTPUT.facts.key
+        let own = [
+            &DATABASE.facts,
+            &DATABASE_PASSWORD_FILE.facts,
+            &DATABASE_CONNECTIONS.facts,
+            &OUTPUT.facts,
+        ];
+        facts.side == Side::Both || own.iter().any(|own| own.key == facts.key)
     }
 }
 

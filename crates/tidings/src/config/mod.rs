@@ -18,7 +18,7 @@ mod setting;
 pub(crate) mod settings;
 
 pub(crate) use ask::AskConfig;
-pub(crate) use database::shown;
+pub(crate) use database::{database, shown};
 pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use flags::ASK_HEADING;

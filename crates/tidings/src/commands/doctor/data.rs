@@ -65,7 +65,11 @@ pub(super) fn master_key(config: &ServeConfig, needed: &[KeyId]) -> Finding {
         config.database.is_some(),
     ) {
         Ok(Some(at_hand)) => at_hand,
-        Ok(None) if config.data.join(DATABASE_FILE).exists() => {
+        Ok(None) if config.database.is_some() && !needed.is_empty() => {
+            let folder = config.data.clone();
+            return Finding::fail(CHECK, DataFolderError::KeyElsewhere { folder }.to_string());
+        }
+        Ok(None) if config.database.is_none() && config.data.join(DATABASE_FILE).exists() => {
             let words =
                 format!("there is a database but no key for its secrets: put {KEY_FILE} back from your backup, or set TIDINGS_MASTER_KEY");
             return Finding::fail(CHECK, words);

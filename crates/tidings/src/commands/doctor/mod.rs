@@ -1,6 +1,7 @@
 //! `tidings doctor`.
 
 mod data;
+mod database;
 mod network;
 
 use std::fmt;
@@ -102,11 +103,17 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
     let mut findings = vec![configuration(layers)];
     findings.push(data::folder(&config.data));
     findings.extend(data::room(&config.data));
-    let read = data::read(config.data.clone()).await;
-    let needed = read.as_ref().and_then(|read| Some(read.as_ref().ok()?.master_keys.clone()));
-    let needed: Vec<_> = needed.into_iter().flatten().map(KeyId::from_bytes).collect();
-    findings.push(data::master_key(&config, &needed));
-    findings.push(data::store(read));
+    if let Some(database) = &config.database {
+        let (needed, store) = database::look(database).await;
+        findings.push(data::master_key(&config, &needed));
+        findings.push(store);
+    } else {
+        let read = data::read(config.data.clone()).await;
+        let needed = read.as_ref().and_then(|read| Some(read.as_ref().ok()?.master_keys.clone()));
+        let needed: Vec<_> = needed.into_iter().flatten().map(KeyId::from_bytes).collect();
+        findings.push(data::master_key(&config, &needed));
+        findings.push(data::store(read));
+    }
     findings.push(data::clock(&config.data, &clock));
     findings.push(network::server(&config, &clock).await);
     findings.extend(network::last_look(&config, &clock).await);
