@@ -1,7 +1,7 @@
-// Starts the binary on a data folder of its own, and speaks its native API for what the vendor's clients have no call for.
+// Starts the binary on a data folder of its own, or beside a database of its own where TEST_DATABASE_URL names a PostgreSQL, and speaks its native API for what the vendor's clients have no call for.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
@@ -9,11 +9,31 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { eventually, within } from './deadline.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const binary = path.resolve(root, process.env.TIDINGS_BIN ?? 'target/debug/tidings');
+
+const postgres = process.env.TEST_DATABASE_URL;
+
+/** Has the PostgreSQL make or drop a database. */
+const psql = (statement) => promisify(execFile)('psql', [postgres, '--quiet', '--no-psqlrc', '--command', statement]);
+
+/** An empty database of its own, if there is a PostgreSQL: the variable that names it, and how to be rid of it. */
+async function ownDatabase() {
+  if (!postgres) {
+    return { variables: {}, drop: async () => {} };
+  }
+  const name = `tidings_${randomBytes(8).toString('hex')}`;
+  await psql(`CREATE DATABASE ${name} TEMPLATE template0`);
+  const url = new RegExp('^(.*//[^/]*/)[^?]*(.*)$').exec(postgres);
+  return {
+    variables: { TIDINGS_DATABASE: `${url[1]}${name}${url[2]}` },
+    drop: () => psql(`DROP DATABASE ${name} WITH (FORCE)`),
+  };
+}
 
 /**
  * A running server with one environment, `Development`, and one person, its `owner`; with none when `people` is false.
@@ -22,6 +42,7 @@ const binary = path.resolve(root, process.env.TIDINGS_BIN ?? 'target/debug/tidin
  */
 export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed = true, people = true, settings = {} } = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'tidings-clients-'));
+  const database = await ownDatabase();
   const clientId = randomUUID();
   const clientSecret = randomBytes(24).toString('base64url');
   const owner = people ? { email: 'owner@example.test', password: randomBytes(24).toString('base64url') } : undefined;
@@ -35,6 +56,7 @@ export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed =
       TIDINGS_BOOTSTRAP_CLIENT_ID: clientId,
       TIDINGS_BOOTSTRAP_CLIENT_SECRET: clientSecret,
       ...(owner && { TIDINGS_BOOTSTRAP_ADMIN_EMAIL: owner.email, TIDINGS_BOOTSTRAP_ADMIN_PASSWORD: owner.password }),
+      ...database.variables,
       ...settings,
     },
   });
@@ -58,6 +80,7 @@ export async function startServer({ egressAllow = ['127.0.0.0/8'], httpAllowed =
       child.kill('SIGTERM');
       const end = await within(gone, () => `the server to stop\n${log}`).finally(killWithUs);
       await rm(data, { recursive: true, force: true });
+      await database.drop();
       assert.deepEqual(end, { code: 0, signal: null }, `the server did not stop by itself:\n${log}`);
     },
   };
