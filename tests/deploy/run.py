@@ -371,7 +371,7 @@ def every_setting_and_flag_is_one_of_the_program():
             if said not in settings:
                 wrong.append(f"{name}: {said} is no setting of docs/reference/config.md")
         # A call as a shell, a unit or a list of words has it.
-        for command, rest in re.findall(r"\btidings ([a-z-]+)([^\n;|&`]*)", re.sub(r'[",\[\]]+ *', " ", text).replace("  ", " ")):
+        for command, rest in re.findall(r"\btidings (?!tidings\b)([a-z-]+)([^\n;|&`]*)", re.sub(r'[",\[\]]+ *', " ", text).replace("  ", " ")):
             if command in names:
                 wrong += [f"{name}: {flag} is no flag of docs/reference/cli.md" for flag in re.findall(r"--[a-z][a-z-]+", rest) if flag not in flags]
     assert found > 20, "deploy/ names no setting"
