@@ -46,9 +46,9 @@ Examples:
   tidings-bench gen --url http://127.0.0.1:8080/v1/events --token T --rate 200 --seconds 30
   tidings-bench gen --url http://127.0.0.1:9000/ok/raw --seconds 10    # one hop, into a sink")]
 pub(crate) struct Args {
-    /// Where to, on this machine.
-    #[arg(long)]
-    pub(crate) url: String,
+    /// Where to, on this machine. Several are taken in turn by the connections: nodes of one system.
+    #[arg(long = "url", value_name = "URL", required = true)]
+    pub(crate) urls: Vec<String>,
     /// Access token.
     #[arg(long)]
     pub(crate) token: Option<String>,
@@ -105,17 +105,20 @@ fn judge(figures: &GenFigures, reason: Option<String>) -> anyhow::Result<()> {
 
 /// Sends; tells the figures, and why the first event that was not accepted was not.
 pub(crate) async fn send(args: &Args) -> anyhow::Result<(GenFigures, Option<String>)> {
-    let target = Target::find(&args.url).await?;
+    let mut targets = Vec::new();
+    for url in &args.urls {
+        let target = Target::find(url).await?;
+        targets.push(Arc::new((line::headers(&target, args.token.as_deref())?, target)));
+    }
     let mut streams = Vec::new();
-    for _ in 0..args.connections {
-        let stream = line::dial(&target).await;
-        streams.push(stream.with_context(|| format!("nothing could be sent: cannot connect to {}", target.address))?);
+    for to in targets.iter().cycle().take(usize::from(args.connections)) {
+        let stream = line::dial(&to.1).await;
+        let stream = stream.with_context(|| format!("nothing could be sent: cannot connect to {}", to.1.address))?;
+        streams.push((Arc::clone(to), stream));
     }
     let clock = Clock::start();
     let run = Arc::new(Run {
         clock,
-        headers: line::headers(&target, args.token.as_deref())?,
-        target,
         template: Template::new(&args.event_keys())?,
         first: args.first,
         idempotency: args.idempotency.then(|| clock.now_us()),
@@ -125,8 +128,8 @@ pub(crate) async fn send(args: &Args) -> anyhow::Result<(GenFigures, Option<Stri
     let mut pacer = JoinSet::new(); // which ends with the run, whoever ends that
     pacer.spawn(Arc::clone(&run.schedule).pace());
     let mut lines = JoinSet::new();
-    for stream in streams {
-        lines.spawn(line::send(Arc::clone(&run), stream));
+    for (to, stream) in streams {
+        lines.spawn(line::send(Arc::clone(&run), to, stream));
     }
     attend(&run, lines, pacer).await?;
     let tally = run.tally.lock();

@@ -5,6 +5,7 @@
 //! Owns: the order of things, and the files of a report. Never knows: how a scenario measures.
 
 mod budgets;
+mod database;
 mod machine;
 mod plot;
 mod process;
@@ -30,6 +31,7 @@ use tidings_testkit::unless_told_to_stop;
 use crate::output::{print, say};
 use crate::time::wall_us;
 use budgets::{BUDGETS, Budget};
+use database::Database;
 use machine::{Machine, Source};
 use record::{Figure, Findings};
 use scenario::Scenario;
@@ -60,6 +62,10 @@ pub(crate) struct Args {
     /// Where report.json, the plots and, while it runs, the data folders go: on a real disk.
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
+    /// Measure nodes beside this PostgreSQL of this machine, as a user who may make databases: postgres://user@127.0.0.1:5432/postgres. Every server gets
+    /// a database of its own, and the scenario nodes is measured, too.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// The Tidings to measure.
     #[arg(long, value_name = "FILE", default_value = None)]
     tidings: Option<PathBuf>,
@@ -129,7 +135,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {
-    let bench = bench(&args)?;
+    let bench = bench(&args).await?;
     let out = &bench.launch.data;
     let built = bench.launch.binary.parent();
     let (machine, source) = (Machine::here(out), Source::of(built.into_iter().chain([Path::new(".")])));
@@ -151,14 +157,16 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         write(&bench, &machine, &source, &measured)?;
     }
     let scenarios: Vec<_> = measured.iter().map(|(name, findings)| (*name, findings)).collect();
-    print(&table::render(&scenarios, args.short))?;
+    // The goals are those of the embedded store.
+    let without_goals = args.short || args.database.is_some();
+    print(&table::render(&scenarios, without_goals))?;
     remark(&bench, &scenarios);
-    let broken = table::broken(&scenarios, args.short);
+    let broken = table::broken(&scenarios, without_goals);
     ensure!(broken.is_empty() || bench.scale < 1.0, "{}", broken.join("\n       "));
     Ok(())
 }
 
-fn bench(args: &Args) -> anyhow::Result<Bench> {
+async fn bench(args: &Args) -> anyhow::Result<Bench> {
     ensure!(args.scale > 0.0 && args.scale <= 1.0, "--scale has to be above 0 and at most 1");
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let data = args.out.canonicalize()?;
@@ -173,6 +181,10 @@ fn bench(args: &Args) -> anyhow::Result<Bench> {
         launch: Launch {
             binary,
             data,
+            database: match &args.database {
+                Some(url) => Some(Database::at(url).await?),
+                None => None,
+            },
             under: Vec::new(),
         },
         rounds: args.rounds.map_or(if args.short { 2 } else { 3 }, usize::from),
@@ -186,6 +198,9 @@ fn bench(args: &Args) -> anyhow::Result<Bench> {
 fn scenarios(args: &Args) -> Vec<Scenario> {
     if !args.scenario.is_empty() {
         return args.scenario.clone();
+    }
+    if args.database.is_some() {
+        return Scenario::SHARED.to_vec();
     }
     let (ordinary, history) = if args.short {
         (Scenario::SHORT.to_vec(), None)

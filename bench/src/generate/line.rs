@@ -29,8 +29,6 @@ const DIAL_PAUSE: Duration = Duration::from_millis(100);
 /// What the connections of a run share.
 pub(super) struct Run {
     pub(super) clock: Clock,
-    pub(super) target: Target,
-    pub(super) headers: HeaderMap,
     pub(super) template: Template,
     /// The number of the first event.
     pub(super) first: u64,
@@ -39,6 +37,9 @@ pub(super) struct Run {
     pub(super) schedule: Arc<Schedule>,
     pub(super) tally: Mutex<Tally>,
 }
+
+/// Where a connection leads, and the headers that every request there has.
+pub(super) type To = (HeaderMap, Target);
 
 /// Why a conversation is over.
 enum End {
@@ -69,14 +70,14 @@ pub(super) async fn dial(target: &Target) -> std::io::Result<TcpStream> {
 }
 
 /// Sends until the run ends, or the server cannot be reached any more.
-pub(super) async fn send(run: Arc<Run>, mut stream: TcpStream) {
+pub(super) async fn send(run: Arc<Run>, to: Arc<To>, mut stream: TcpStream) {
     let mut unsent = None;
     loop {
-        match converse(&run, stream, unsent).await {
+        match converse(&run, &to, stream, unsent).await {
             End::Done => return,
             End::HungUp(turn) => unsent = turn,
         }
-        stream = match dial_again(&run.target).await {
+        stream = match dial_again(&to.1).await {
             Ok(stream) => stream,
             Err(error) => return run.tally.lock().explain(|| format!("cannot connect again: {error}")),
         };
@@ -94,9 +95,9 @@ async fn dial_again(target: &Target) -> std::io::Result<TcpStream> {
 }
 
 /// Talks over one connection. Both ends of the talk are one task: no task has to wake another.
-async fn converse(run: &Run, stream: TcpStream, unsent: Option<Turn>) -> End {
+async fn converse(run: &Run, to: &To, stream: TcpStream, unsent: Option<Turn>) -> End {
     match http1::handshake(TokioIo::new(stream)).await {
-        Ok((sender, connection)) => beside(connection, ask(run, sender, unsent)).await,
+        Ok((sender, connection)) => beside(connection, ask(run, to, sender, unsent)).await,
         Err(_) => End::HungUp(unsent),
     }
 }
@@ -113,7 +114,7 @@ async fn beside<T>(connection: impl Future, work: impl Future<Output = T>) -> T 
     .await
 }
 
-async fn ask(run: &Run, mut sender: SendRequest<Full<Bytes>>, mut unsent: Option<Turn>) -> End {
+async fn ask(run: &Run, to: &To, mut sender: SendRequest<Full<Bytes>>, mut unsent: Option<Turn>) -> End {
     let mut buffer = BytesMut::new();
     loop {
         let turn = match unsent.take() {
@@ -127,7 +128,7 @@ async fn ask(run: &Run, mut sender: SendRequest<Full<Bytes>>, mut unsent: Option
             return End::HungUp(Some(turn)); // while it was idle, as a server may
         }
         run.tally.lock().begin(turn.due_us);
-        match exchange(&mut sender, run.request(&mut buffer, turn)).await {
+        match exchange(&mut sender, run.request(to, &mut buffer, turn)).await {
             Ok((status, _)) if status.is_success() => run.tally.lock().accepted(turn.due_us, run.clock.now_us()),
             Ok((status, body)) => {
                 let mut tally = run.tally.lock();
@@ -156,12 +157,12 @@ async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<B
 }
 
 impl Run {
-    fn request(&self, buffer: &mut BytesMut, turn: Turn) -> Request<Full<Bytes>> {
+    fn request(&self, (headers, target): &To, buffer: &mut BytesMut, turn: Turn) -> Request<Full<Bytes>> {
         let sequence = self.first + turn.sequence;
         let mut request = Request::new(Full::new(self.template.body(buffer, sequence, turn.due_us)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::from(self.target.path.clone());
-        *request.headers_mut() = self.headers.clone();
+        *request.uri_mut() = Uri::from(target.path.clone());
+        *request.headers_mut() = headers.clone();
         if let Some(run_us) = self.idempotency {
             let name = const { HeaderName::from_static("idempotency-key") };
             request.headers_mut().insert(name, idempotency_key(run_us, sequence));

@@ -7,7 +7,7 @@ impl Args {
     /// So many events, over four connections.
     pub(crate) fn count(url: String, count: u64) -> Self {
         Self {
-            url,
+            urls: vec![url],
             token: None,
             connections: 4,
             count: Some(count),

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 
 use super::budgets;
 use super::record::{Figure, Unit};
+use super::scenario::nodes::{EMBEDDED, NODES};
 use super::stats::Spread;
 use super::words;
 use chart::{Bar, Chart, Colour, LIGHT, PALE, Panel, STRONG, Segment};
@@ -31,6 +32,7 @@ pub(crate) fn draw(figures: &[&Figure], caption: &str, out: &Path) -> anyhow::Re
         ("throughput.svg", throughput(&drawn)),
         ("latency.svg", latency(&drawn)),
         ("isolation.svg", isolation(&drawn)),
+        ("nodes.svg", nodes(&drawn)),
     ] {
         let file = out.join(name);
         match chart {
@@ -137,6 +139,49 @@ fn latency(drawn: &Drawn<'_>) -> Option<Chart> {
     Some(Chart {
         title: "From sending an event to its arrival at the receiver",
         panels,
+    })
+}
+
+/// How far one database goes.
+fn nodes(drawn: &Drawn<'_>) -> Option<Chart> {
+    let (mut rates, mut costs) = (Vec::new(), Vec::new());
+    let shared = NODES.map(|(nodes, name)| (name, format!("{nodes} beside PostgreSQL"), STRONG));
+    for (name, label, colour) in [(EMBEDDED, "embedded".to_owned(), LIGHT)].into_iter().chain(shared) {
+        let rate = drawn.spread(&format!("nodes.{name}.rate"))?;
+        rates.push(bar(&label, colour, Unit::PerSecond, rate));
+        let part = |part: &str, colour| {
+            let spread = drawn.spread(&format!("nodes.{name}.{part}"))?;
+            Some(Segment {
+                length: spread.median,
+                colour,
+            })
+        };
+        let segments: Vec<_> = [part("cpu", STRONG), part("database", LIGHT), part("beside", PALE)]
+            .into_iter()
+            .flatten()
+            .collect();
+        costs.push(Bar {
+            label,
+            text: words::figure(Unit::Microseconds, segments.iter().map(|segment| segment.length).sum()),
+            segments,
+            range: None,
+            begins_group: false,
+        });
+    }
+    Some(Chart {
+        title: "Nodes beside one PostgreSQL, with everything on the same processors",
+        panels: vec![
+            Panel {
+                title: "Deliveries a second".to_owned(),
+                bars: rates,
+                mark: None,
+            },
+            Panel {
+                title: "CPU per delivery: Tidings, PostgreSQL (paler), generator and sink (palest)".to_owned(),
+                bars: costs,
+                mark: None,
+            },
+        ],
     })
 }
 

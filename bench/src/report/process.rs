@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::ops::Sub;
+use std::ops::{Add, Sub};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -27,6 +27,17 @@ pub(crate) struct Usage {
     pub(crate) cpu_us: u64,
     /// Bytes that it made the machine write to disks.
     pub(crate) written_bytes: u64,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu_us: self.cpu_us + other.cpu_us,
+            written_bytes: self.written_bytes + other.written_bytes,
+        }
+    }
 }
 
 impl Sub for Usage {
@@ -143,10 +154,45 @@ impl Drop for Process {
     }
 }
 
+/// What a process and its children have used, those that have ended with their time alone.
+pub(crate) fn family(parent: u32) -> anyhow::Result<Usage> {
+    let of = |id: u32, skip: usize| -> Option<Usage> {
+        let (stat, io) = (
+            fs::read_to_string(format!("/proc/{id}/stat")).ok()?,
+            fs::read_to_string(format!("/proc/{id}/io")),
+        );
+        Some(Usage {
+            cpu_us: (0..skip).step_by(2).filter_map(|skip| ticks_after(&stat, 11 + skip)).sum::<u64>() * TICK_US,
+            written_bytes: io.ok().and_then(|text| number(&text, "write_bytes:")).unwrap_or_default(),
+        })
+    };
+    let own = of(parent, 4).with_context(|| format!("the process {parent} has ended"))?;
+    let others = fs::read_dir("/proc")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let children = others.filter(|id| fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent_of(&stat) == Some(parent)));
+    Ok(children.filter_map(|id| of(id, 2)).fold(own, Add::add))
+}
+
+/// The parent of a process.
+pub(crate) fn parent(id: u32) -> anyhow::Result<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("there is no process {id} on this machine"))?;
+    parent_of(&stat).with_context(|| format!("the kernel's line on {id} is not understood: {stat}"))
+}
+
+fn parent_of(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// User and system time from a line of `/proc/PID/stat`. The name of the program comes before it, and may hold spaces and brackets.
 fn cpu_ticks(stat: &str) -> Option<u64> {
+    ticks_after(stat, 11)
+}
+
+/// The sum of the two numbers after so many fields behind the name.
+fn ticks_after(stat: &str, fields: usize) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_ascii_whitespace().skip(11);
+    let mut fields = after_name.split_ascii_whitespace().skip(fields);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -167,6 +213,7 @@ mod tests {
         let stat = "4242 (a) b (c) S 1 4242 4242 0 -1 4194560 4111 0 0 0 731 269 0 0 20 0 4 0 5134 222 111 18446744073709551615";
         assert_eq!(cpu_ticks(stat), Some(1_000));
         assert_eq!(cpu_ticks("4242 (x) S 1"), None);
+        assert_eq!((parent_of(stat), ticks_after(stat, 13)), (Some(1), Some(0)));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use tidings_client::{Auth, Client, EnvironmentChange, NewWebhook, Secret, SettingsChange, Webhook};
 use tokio::process::Command;
 
-use super::process::{Process, number};
+use super::database::Database;
+use super::process::{Process, Usage, number};
 use super::web::Web;
 use crate::time::{pause, wall_us};
 
@@ -22,6 +23,8 @@ use crate::time::{pause, wall_us};
 const CLIENT_ID: &str = "0b8f3a52-7c1d-4e69-8a04-d2f6c95b7e13";
 /// Its secret.
 const CLIENT_SECRET: &str = "a-secret-for-the-bench-only";
+/// Its master key, and that of all nodes beside one database.
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// The secret of every webhook that has one.
 const WEBHOOK_SECRET: &str = "a-webhook-secret-of-the-bench";
 /// The key of the events that the generator sends unless told otherwise.
@@ -44,6 +47,8 @@ pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
     /// Where data folders are made.
     pub(crate) data: PathBuf,
+    /// The PostgreSQL that keeps the data, instead of the data folder.
+    pub(crate) database: Option<Database>,
     /// What the process is started under, with its arguments: nothing, or a tracer that becomes it.
     pub(crate) under: Vec<String>,
 }
@@ -54,12 +59,23 @@ pub(crate) struct Server {
     process: Process,
     // After the process: it goes when nobody writes in it any more.
     folder: TempDir,
+    /// The database of this server, when it is not in the folder.
+    database: Option<String>,
+    /// Further nodes beside that database.
+    others: Vec<Node>,
     url: String,
     token: String,
     client: Client,
     environment: String,
     web: Web,
     start_us: u64,
+}
+
+/// A further node.
+struct Node {
+    process: Process,
+    _folder: TempDir,
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -76,11 +92,14 @@ struct Token {
 impl Launch {
     /// Starts a server on a new data folder, with plain http to this machine allowed.
     pub(crate) async fn start(&self) -> anyhow::Result<Server> {
-        let folder = tempfile::Builder::new().prefix("data-").tempdir_in(&self.data);
-        let folder = folder.with_context(|| format!("cannot make a folder in {}", self.data.display()))?;
+        let folder = self.folder()?;
         let web = Web::new();
+        let database = match &self.database {
+            Some(database) => Some(database.make().await),
+            None => None,
+        };
         let begun_us = wall_us();
-        let (process, url) = self.boot(folder.path(), &web).await?;
+        let (process, url) = self.boot(folder.path(), database.as_deref(), &web).await?;
         let start_us = wall_us() - begun_us;
         let token = mint(&web, &url).await?;
         let client = Client::new(&url, &Auth::Token(Secret::new(&token)))?;
@@ -90,6 +109,8 @@ impl Launch {
             launch: self.clone(),
             process,
             folder,
+            database,
+            others: Vec::new(),
             url,
             token,
             client,
@@ -106,10 +127,15 @@ impl Launch {
         Ok(server)
     }
 
+    fn folder(&self) -> anyhow::Result<TempDir> {
+        let folder = tempfile::Builder::new().prefix("data-").tempdir_in(&self.data);
+        folder.with_context(|| format!("cannot make a folder in {}", self.data.display()))
+    }
+
     /// Starts the process and waits until it takes requests.
-    async fn boot(&self, folder: &Path, web: &Web) -> anyhow::Result<(Process, String)> {
+    async fn boot(&self, folder: &Path, database: Option<&str>, web: &Web) -> anyhow::Result<(Process, String)> {
         let _ = fs::remove_file(folder.join(SERVER_FILE)); // left by a process that was killed
-        let mut process = Process::spawn("tidings", self.command(folder)?)?;
+        let mut process = Process::spawn("tidings", self.command(folder, database)?)?;
         let begun_us = wall_us();
         loop {
             let announced = fs::read(folder.join(SERVER_FILE)).ok();
@@ -131,7 +157,7 @@ impl Launch {
         }
     }
 
-    fn command(&self, folder: &Path) -> anyhow::Result<Command> {
+    fn command(&self, folder: &Path, database: Option<&str>) -> anyhow::Result<Command> {
         let mut words = self.under.iter().map(PathBuf::from).chain([self.binary.clone()]);
         let mut command = Command::new(words.next().context("there is nothing to start")?);
         command
@@ -147,6 +173,8 @@ impl Launch {
             .current_dir(folder) // where no tidings.toml lies
             .env("TIDINGS_BOOTSTRAP_CLIENT_ID", CLIENT_ID)
             .env("TIDINGS_BOOTSTRAP_CLIENT_SECRET", CLIENT_SECRET)
+            .env("TIDINGS_MASTER_KEY", MASTER_KEY)
+            .envs(database.map(|url| ("TIDINGS_DATABASE", url)))
             .stderr(log);
         Ok(command)
     }
@@ -163,9 +191,46 @@ impl Server {
         &self.client
     }
 
-    /// Where events are sent to.
-    pub(crate) fn events_url(&self) -> String {
-        format!("{}/v1/events", self.url)
+    /// Where events are sent to: each of its nodes takes them.
+    pub(crate) fn events_urls(&self) -> Vec<String> {
+        let urls = [&self.url].into_iter().chain(self.others.iter().map(|node| &node.url));
+        urls.map(|url| format!("{url}/v1/events")).collect()
+    }
+
+    /// Starts so many further nodes beside its database.
+    pub(crate) async fn join(&mut self, nodes: usize) -> anyhow::Result<()> {
+        for _ in 0..nodes {
+            let folder = self.launch.folder()?;
+            let (process, url) = self.launch.boot(folder.path(), self.database.as_deref(), &self.web).await?;
+            self.others.push(Node {
+                process,
+                _folder: folder,
+                url,
+            });
+        }
+        Ok(())
+    }
+
+    /// What the processes of all its nodes have used.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let others = self.others.iter().map(|node| node.process.usage());
+        others
+            .chain([self.process.usage()])
+            .try_fold(Usage::default(), |all, one| Ok(all + one?))
+    }
+
+    /// What the PostgreSQL beside it has used, if it has one.
+    pub(crate) fn database_usage(&self) -> anyhow::Result<Option<Usage>> {
+        self.launch.database.as_ref().map(Database::usage).transpose()
+    }
+
+    /// Transactions that all its nodes made durable.
+    pub(crate) async fn commits(&self) -> anyhow::Result<u64> {
+        let mut commits = self.metrics().await?.commits()?;
+        for node in &self.others {
+            commits += Metrics(self.web.get(&format!("{}/metrics", node.url)).await?).commits()?;
+        }
+        Ok(commits)
     }
 
     /// What the generator proves itself with.
@@ -186,7 +251,7 @@ impl Server {
     /// Starts it again, after [`kill`](Self::kill), on the same data folder.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
         let begun_us = wall_us();
-        (self.process, self.url) = self.launch.boot(self.folder.path(), &self.web).await?;
+        (self.process, self.url) = self.launch.boot(self.folder.path(), self.database.as_deref(), &self.web).await?;
         self.start_us = wall_us() - begun_us;
         self.renew().await
     }

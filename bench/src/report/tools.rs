@@ -152,9 +152,12 @@ impl Tools {
         Listener::start("the relay", command).await
     }
 
-    /// Sends events to that URL until it is done; what it did, and what it used.
-    pub(crate) async fn generate(&self, load: &Load, url: &str, token: Option<&str>) -> anyhow::Result<(GenFigures, Usage)> {
-        let mut command = self.command(&["gen", "--url", url]);
+    /// Sends events to those URLs until it is done; what it did, and what it used.
+    pub(crate) async fn generate(&self, load: &Load, urls: &[String], token: Option<&str>) -> anyhow::Result<(GenFigures, Usage)> {
+        let mut command = self.command(&["gen"]);
+        for url in urls {
+            command.args(["--url", url]);
+        }
         command.args(load.arguments());
         if let Some(token) = token {
             command.args(["--token", token]);

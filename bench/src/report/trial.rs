@@ -95,11 +95,11 @@ impl Subject {
         }
     }
 
-    fn url(&self, sink: &Sink) -> String {
+    fn urls(&self, sink: &Sink) -> Vec<String> {
         match self {
-            Self::Raw => sink.at("/ok/w0"),
-            Self::Relay(relay) => format!("{}/events", relay.url),
-            Self::Tidings(server) => server.events_url(),
+            Self::Raw => vec![sink.at("/ok/w0")],
+            Self::Relay(relay) => vec![format!("{}/events", relay.url)],
+            Self::Tidings(server) => server.events_urls(),
         }
     }
 
@@ -120,11 +120,14 @@ impl Subject {
 
     async fn commits(&self) -> anyhow::Result<u64> {
         match self {
-            Self::Tidings(server) => server.metrics().await?.commits(),
+            Self::Tidings(server) => server.commits().await,
             Self::Raw | Self::Relay(_) => Ok(0),
         }
     }
 }
+
+/// What the record calls the PostgreSQL of a server, all its processes together.
+pub(crate) const DATABASE: &str = "database";
 
 /// What all processes had used at one time.
 struct Look {
@@ -136,10 +139,16 @@ struct Look {
 impl Look {
     async fn at(subject: &Subject, sink: &Sink) -> anyhow::Result<Self> {
         let commits = subject.commits().await?; // first: asking costs a little
-        let processes = subject.process().into_iter().chain([sink.process()]);
-        let processes = processes.map(|process| Ok((name(process), process.usage()?)));
+        let mut processes = BTreeMap::from([(name(sink.process()), sink.process().usage()?)]);
+        if let Some(process) = subject.process() {
+            processes.insert(name(process), process.usage()?);
+        }
+        if let Subject::Tidings(server) = subject {
+            processes.insert(Kind::Tidings.name(), server.usage()?);
+            processes.extend(server.database_usage()?.map(|usage| (DATABASE, usage)));
+        }
         Ok(Self {
-            processes: processes.collect::<anyhow::Result<_>>()?,
+            processes,
             commits,
             machine: Processors::now(),
         })
@@ -166,8 +175,8 @@ pub(crate) struct Trial<'a> {
 impl Trial<'_> {
     /// Load that is not measured, so that connections are open and caches are warm; waits for all of it.
     pub(crate) async fn warm(&self, bench: &Bench, load: &Load, expected: impl Fn(u64) -> u64) -> anyhow::Result<()> {
-        let url = self.subject.url(self.sink);
-        let (figures, _) = bench.tools.generate(load, &url, self.subject.token()).await?;
+        let urls = self.subject.urls(self.sink);
+        let (figures, _) = bench.tools.generate(load, &urls, self.subject.token()).await?;
         ensure_answered(&figures)?;
         self.sink.wait_for(expected(figures.accepted), is_healthy, PATIENCE).await?;
         pause(SETTLE).await;
@@ -177,8 +186,8 @@ impl Trial<'_> {
     /// Load, and what came of it. `expected` says how many deliveries to paths that answer well so many accepted events make.
     pub(crate) async fn run(&self, bench: &Bench, load: &Load, expected: impl Fn(u64) -> u64) -> anyhow::Result<Run> {
         let before = Look::at(self.subject, self.sink).await?;
-        let url = self.subject.url(self.sink);
-        let (generator, generator_usage) = bench.tools.generate(load, &url, self.subject.token()).await?;
+        let urls = self.subject.urls(self.sink);
+        let (generator, generator_usage) = bench.tools.generate(load, &urls, self.subject.token()).await?;
         ensure_answered(&generator)?;
         let expected = expected(generator.accepted);
         self.sink.wait_for(expected, is_healthy, PATIENCE).await?;

@@ -62,7 +62,7 @@ impl TestDatabase {
     pub async fn new() -> Self {
         static SHARED: OnceLock<EphemeralPostgres> = OnceLock::new();
         let server = SHARED.get_or_init(|| match std::env::var(GIVEN) {
-            Ok(url) => EphemeralPostgres::given(url),
+            Ok(url) => EphemeralPostgres::at(url),
             Err(_) => EphemeralPostgres::start(&[]),
         });
         Self {
@@ -176,7 +176,8 @@ impl EphemeralPostgres {
         }
     }
 
-    fn given(url: String) -> Self {
+    /// A server that somebody else started; the URL is that of a user who may make databases. It is not stopped.
+    pub fn at(url: String) -> Self {
         Self {
             url,
             own: None,

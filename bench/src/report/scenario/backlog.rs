@@ -146,7 +146,7 @@ async fn retry_after(server: &Server, seconds: u64) -> anyhow::Result<()> {
 
 async fn send(bench: &Bench, server: &Server, events: u64) -> anyhow::Result<u64> {
     let load = Load::closed(16, Amount::Count(events));
-    let (figures, _) = bench.tools.generate(&load, &server.events_url(), Some(server.token())).await?;
+    let (figures, _) = bench.tools.generate(&load, &server.events_urls(), Some(server.token())).await?;
     ensure_answered(&figures)?;
     Ok(figures.accepted)
 }

@@ -95,7 +95,7 @@ async fn load(bench: &Bench, server: &Server, sink: &Sink, connections: u32, eve
     let before = server.metrics().await?.commits()?;
     let from_us = wall_us();
     let load = Load::closed(connections, Amount::Count(events));
-    let (figures, _) = bench.tools.generate(&load, &server.events_url(), Some(server.token())).await?;
+    let (figures, _) = bench.tools.generate(&load, &server.events_urls(), Some(server.token())).await?;
     ensure_answered(&figures)?;
     if connections > 1 {
         sink.wait_for(figures.accepted, is_healthy, PATIENCE).await?;

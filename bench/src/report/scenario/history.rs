@@ -105,7 +105,7 @@ async fn fail_some(bench: &Bench, server: &Server, sink: &Sink, first: &Webhook)
         keys: Some((1, RARE_PREFIX)),
         ..Load::closed(4, Amount::Count(RARE_EVENTS))
     };
-    let (figures, _) = bench.tools.generate(&load, &server.events_url(), Some(server.token())).await?;
+    let (figures, _) = bench.tools.generate(&load, &server.events_urls(), Some(server.token())).await?;
     ensure_answered(&figures)?;
     sink.wait_for(RARE_EVENTS, |_| true, PATIENCE).await?;
     pause(REST).await;
@@ -124,7 +124,7 @@ async fn fill(bench: &Bench, server: &mut Server, sink: &Sink, mut stored: u64, 
         server.renew().await?;
         sink.reset().await?;
         let load = Load::closed(32, Amount::Count(CHUNK.min((wanted - stored).div_ceil(WEBHOOKS))));
-        let (figures, _) = bench.tools.generate(&load, &server.events_url(), Some(server.token())).await?;
+        let (figures, _) = bench.tools.generate(&load, &server.events_urls(), Some(server.token())).await?;
         ensure_answered(&figures)?;
         let expected = figures.accepted * WEBHOOKS;
         let came = sink.wait_for(expected, is_healthy, PATIENCE).await?;

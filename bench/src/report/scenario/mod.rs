@@ -8,6 +8,7 @@ mod fanout;
 mod history;
 mod isolation;
 mod latency;
+pub(crate) mod nodes;
 mod retention;
 mod throughput;
 mod webhooks;
@@ -30,6 +31,8 @@ pub(crate) enum Scenario {
     Isolation,
     /// That each commit and each 202 has its fsync.
     Durability,
+    /// One, two and four nodes beside one PostgreSQL (only with --database).
+    Nodes,
     /// 10,000 webhooks; with --long also 100,000 in 10,000 environments.
     Webhooks,
     /// A million deliveries that wait for a retry, and a crash. Some minutes.
@@ -52,6 +55,8 @@ impl Scenario {
         Self::Backlog,
         Self::Retention,
     ];
+    /// Those of a report on nodes beside a PostgreSQL: the others are about the disk of the embedded store.
+    pub(crate) const SHARED: [Self; 5] = [Self::Throughput, Self::Fanout, Self::Latency, Self::Isolation, Self::Nodes];
     /// Those of a short one.
     pub(crate) const SHORT: [Self; 4] = [Self::Throughput, Self::Latency, Self::Isolation, Self::Durability];
 
@@ -63,6 +68,7 @@ impl Scenario {
             Self::Latency => "latency",
             Self::Isolation => "isolation",
             Self::Durability => "durability",
+            Self::Nodes => "nodes",
             Self::Webhooks => "webhooks",
             Self::Backlog => "backlog",
             Self::Retention => "retention",
@@ -78,6 +84,7 @@ impl Scenario {
             Self::Latency => latency::run(bench).await,
             Self::Isolation => isolation::run(bench).await,
             Self::Durability => durability::run(bench).await,
+            Self::Nodes => nodes::run(bench).await,
             Self::Webhooks => webhooks::run(bench).await,
             Self::Backlog => backlog::run(bench).await,
             Self::Retention => retention::run(bench).await,
