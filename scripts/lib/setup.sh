@@ -319,6 +319,12 @@ setup_postgres() {
     [ -n "$found" ] || fail "PostgreSQL was installed, but is not in /usr/lib/postgresql" "look for it with: dpkg -L postgresql"
   fi
   say "$("$found/postgres" --version)"
+  # Beside it, the pooler that people put before it. Its place is not on everybody's PATH.
+  if [ ! -x /usr/sbin/pgbouncer ]; then
+    apt_install pgbouncer
+    [ -x /usr/sbin/pgbouncer ] || fail "PgBouncer was installed, but is not in /usr/sbin" "look for it with: dpkg -L pgbouncer"
+  fi
+  say "$(/usr/sbin/pgbouncer --version | head -n 1)"
 }
 
 # The newest server that Debian's packages brought; where only the client is installed, there is none.

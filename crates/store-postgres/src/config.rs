@@ -31,20 +31,11 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 
-/// What the server is told of every connection. It ends by itself what takes too long, so that a node which is gone keeps nobody from going on, and
-/// plans for the large tables that there will be: a plan is kept for as long as its connection, and most are made while tables are empty.
-const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=10s \
-    -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c client_min_messages=warning \
-    -c default_transaction_isolation=read\\ committed -c synchronous_commit=on -c jit=off -c enable_seqscan=off -c max_parallel_workers_per_gather=0";
-
-/// And of those that append and settle: their few statements are planned once. Left to itself, the server plans them again for every small batch, which
-/// takes longer than running them.
-const ROAD_SESSION: &str = "-c plan_cache_mode=force_generic_plan";
-
 /// Which database a store is in.
 #[derive(Clone)]
 pub struct PostgresConfig {
-    /// `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full&sslrootcert=/path/of/ca.pem`.
+    /// `postgres://user:password@host:5432,other:5432/database?sslmode=verify-full&sslrootcert=/path/of/ca.pem`. The hosts are servers; a pooler is one
+    /// only when each connection has a process of its own there.
     pub url: String,
     /// A file that has the password, instead of the URL: the whole of it but the end of its line. Read when the store is opened.
     pub password_file: Option<PathBuf>,
@@ -113,8 +104,6 @@ pub(crate) enum Trust {
 #[derive(Debug)]
 pub(crate) struct Connecting {
     pub(crate) config: Config,
-    /// As those who append and settle take it.
-    pub(crate) road: Config,
     pub(crate) trust: Trust,
     /// Connections for everything but appending, settling and listening.
     pub(crate) others: usize,
@@ -145,10 +134,7 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
             "target_session_attrs=read-only: a store writes; use read-write, or leave it out".to_owned(),
         ));
     }
-    let options = config
-        .get_options()
-        .map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
-    config.options(options).tcp_user_timeout(UNACKNOWLEDGED);
+    config.tcp_user_timeout(UNACKNOWLEDGED);
     config
         .keepalives(true)
         .keepalives_idle(KEEPALIVE)
@@ -161,14 +147,7 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
         config.application_name("tidings");
     }
     let others = given.connections.saturating_sub(ROAD_CONNECTIONS + LISTENING).max(1);
-    let mut road = config.clone();
-    road.options(format!("{} {ROAD_SESSION}", config.get_options().unwrap_or_default()));
-    Ok(Connecting {
-        config,
-        road,
-        trust,
-        others,
-    })
+    Ok(Connecting { config, trust, others })
 }
 
 /// The parameters of a URL that the driver does not know, or not all of.

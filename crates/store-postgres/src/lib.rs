@@ -28,6 +28,7 @@ mod people;
 mod pool;
 mod record;
 mod search;
+mod session;
 mod settle;
 mod store;
 mod tls;

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use tidings_runtime::{Clock, Entropy, TimedOut};
 use tidings_store::StoreError;
 use tokio_postgres::{Config, IsolationLevel};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::{Fault, Outcome, said};
+use crate::session::Telling;
 use crate::store::PostgresOptions;
 
 /// How long a verb waits for a connection that others have.
@@ -61,9 +61,9 @@ struct Gate {
 
 impl Pool {
     /// Connects to nobody yet.
-    pub(crate) fn new(config: &Config, tls: &MakeRustlsConnect, connections: usize, options: &PostgresOptions) -> Result<Self, String> {
+    pub(crate) fn new(config: &Config, telling: Telling, connections: usize, options: &PostgresOptions) -> Result<Self, String> {
         let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config.clone(), tls.clone(), ManagerConfig { recycling_method });
+        let manager = Manager::from_connect(config.clone(), telling, ManagerConfig { recycling_method });
         let timeouts = Timeouts {
             wait: Some(WAIT),
             create: Some(CONNECT),

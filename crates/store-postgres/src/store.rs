@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet};
+use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet, within};
 
 use crate::append::Appending;
 use crate::changes::Changes;
@@ -12,7 +12,8 @@ use crate::config::{self, PostgresConfig};
 use crate::fault::{Fault, Outcome};
 use crate::group::Group;
 use crate::migrations::{Older, STEPS, Schema, Steps};
-use crate::pool::{Pool, read, transact};
+use crate::pool::{self, Pool, read, transact};
+use crate::session::{self, Purpose, Telling};
 use crate::settle::Settling;
 use crate::writing::Writing;
 use crate::{fitness, migrations, nodes, tls};
@@ -172,7 +173,9 @@ impl PostgresStore {
     /// # Errors
     /// The database is away, unfit, damaged, of a newer version, or served by nodes that could not work beside the newest schema.
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
+        let entropy = Arc::clone(&options.entropy);
         let store = Self::connect(config, options, STEPS)?;
+        store.look_at_connections(&*entropy).await??;
         store.bring_up().await?;
         Ok(store)
     }
@@ -182,7 +185,9 @@ impl PostgresStore {
     /// # Errors
     /// The database is away, unfit, damaged or of a newer version.
     pub async fn open_as_it_is(config: &PostgresConfig, options: PostgresOptions) -> Result<(Self, Schema), OpenError> {
+        let entropy = Arc::clone(&options.entropy);
         let store = Self::connect(config, options, STEPS)?;
+        store.look_at_connections(&*entropy).await??;
         let schema = store.look().await??;
         Ok((store, schema))
     }
@@ -191,12 +196,12 @@ impl PostgresStore {
     pub(crate) fn connect(config: &PostgresConfig, options: PostgresOptions, steps: Steps) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
-        let pool = |config, connections| {
-            let pool = Pool::new(config, &tls, connections, &options);
+        let pool = |purpose, connections| {
+            let pool = Pool::new(&connecting.config, Telling::new(tls.clone(), purpose), connections, &options);
             pool.map(Arc::new).map_err(|why| OpenError::Refused { why })
         };
-        let road = pool(&connecting.road, config::ROAD_CONNECTIONS)?;
-        let pool = pool(&connecting.config, connecting.others)?;
+        let road = pool(Purpose::Road, config::ROAD_CONNECTIONS)?;
+        let pool = pool(Purpose::Rest, connecting.others)?;
         let tasks = TaskSet::new(Shutdown::new());
         let writing = Arc::new(Writing::new(Arc::clone(&options.clock)));
         Ok(Self {
@@ -215,6 +220,12 @@ impl PostgresStore {
     /// The newest schema that this version knows.
     pub(crate) const fn known(&self) -> i32 {
         migrations::known(self.steps)
+    }
+
+    async fn look_at_connections(&self, entropy: &dyn Entropy) -> Outcome<Result<(), OpenError>> {
+        let (one, other) = (self.pool.take().await?, self.road.take().await?);
+        let looked = within(&*self.clock, pool::VERB, session::look(one.client(), other.client(), entropy)).await;
+        one.finish(looked)
     }
 
     pub(crate) async fn look(&self) -> Outcome<Result<Schema, OpenError>> {

@@ -216,6 +216,11 @@ impl EphemeralPostgres {
         name
     }
 
+    /// The folder of its socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.own().folder
+    }
+
     /// Stops the server as a crash does, and its connections with it.
     pub fn stop(&self) {
         self.control(&["-m", "immediate", "-w", "stop"]);
@@ -229,7 +234,7 @@ impl EphemeralPostgres {
     }
 
     fn own(&self) -> &Own {
-        self.own.as_ref().expect("a server that was given is not ours to stop")
+        self.own.as_ref().expect("a server that was given is not ours")
     }
 
     fn control(&self, arguments: &[&str]) {
@@ -260,11 +265,11 @@ async fn connect(url: &str) -> Client {
 }
 
 /// A path as the host of a URL.
-fn host_of_path(path: &str) -> String {
+pub(crate) fn host_of_path(path: &str) -> String {
     path.replace('%', "%25").replace('/', "%2F")
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let folder = tempfile::Builder::new().prefix("tidings-postgres-").tempdir();
     let folder = folder.expect("a folder can be made").keep();
     hand_over(&folder);
@@ -272,7 +277,7 @@ fn folder() -> PathBuf {
 }
 
 /// Gives a file to whoever runs the server.
-fn hand_over(path: &Path) {
+pub(crate) fn hand_over(path: &Path) {
     if let Some((user, group)) = server_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root may give files away");
     }
@@ -295,7 +300,7 @@ fn id(arguments: &[&str]) -> Option<u32> {
 }
 
 /// Runs what follows as the server's user.
-fn as_server() -> Command {
+pub(crate) fn as_server() -> Command {
     match server_user() {
         Some((user, group)) => {
             let mut command = Command::new("setpriv");

@@ -112,10 +112,9 @@ async fn connections_to_a_server_that_does_not_write_any_more_are_given_up() {
         let rows = admin.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| row.get::<_, i32>(0)).collect::<BTreeSet<_>>()
     };
-    let before = connections().await;
     append(&store, event.clone()).await;
-    let appending = &connections().await - &before;
-    assert!(!appending.is_empty(), "appends have connections of their own");
+    let last = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY state_change DESC LIMIT 1";
+    let appending = BTreeSet::from([admin.query_one(last, &[]).await.unwrap().get(0)]);
     read_only("on").await;
     while store.append(vec![event.clone()]).await.is_ok() {
         tokio::task::yield_now().await;

@@ -8,5 +8,6 @@ mod batches;
 mod conformance;
 mod nodes;
 mod opening;
+mod pooler;
 mod verify;
 mod world;
