@@ -198,7 +198,8 @@ CREATE TABLE webhook_health (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- What happened. Ids rise in the order of the commits (see the advisory lock of the road), so every insert goes to the end. The body is bytes as they
--- are delivered; `checksum` is its CRC-32.
+-- are delivered; `checksum` is its CRC-32. Whoever prunes walks over what was pruned until it is vacuumed, so that is done long before a fifth of the table
+-- is gone.
 CREATE TABLE events (
     id          bigint   PRIMARY KEY CHECK (id > 0),
     environment bigint   NOT NULL,
@@ -210,7 +211,7 @@ CREATE TABLE events (
     user_id     text     COLLATE "C",
     application text     COLLATE "C",
     body        bytea    NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- Lists and prunes an environment's events by age.
 CREATE INDEX events_by_environment ON events (environment, id);
@@ -305,4 +306,4 @@ CREATE TABLE attempts (
     PRIMARY KEY (event, ordinal, number),
     CHECK ((verdict = 1) = (retry_at IS NOT NULL)),
     CHECK ((verdict = 3) = (why IS NOT NULL))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);

@@ -6,56 +6,52 @@ use tidings_store::{Pruned, StoreStats};
 
 use crate::environments;
 use crate::fault::Outcome;
-use crate::record::{self, Record, rows, run, sql_count};
+use crate::record::{self, Record, count, rows, run, sql_count};
 use crate::search::first_id;
 
 /// From then on a delivery that nobody leased counts as overdue, in milliseconds.
 const OVERDUE_MS: i64 = 10_000;
+
+/// Finds events to prune. The conditions are written so that only one way to find them is left, whatever the tables are like when it is planned: along the
+/// index of the environment, and of each event its deliveries by their key. Asked whether its state is pending, the planner may look an event up among all
+/// that is pending, or walk all deliveries there are beside the events.
+const OLDEST: &str = "-- upkeep::prune: the oldest; nobody sends one of them again meanwhile, and another node prunes others
+    SELECT e.id FROM events e
+    WHERE (e.environment, e.id) > ($1, 0) AND (e.environment, e.id) < ($1, $2)
+      AND (SELECT 1 FROM deliveries d WHERE d.event = e.id AND d.due_at IS NOT NULL LIMIT 1) IS NULL
+    ORDER BY e.environment, e.id LIMIT $3 FOR UPDATE OF e SKIP LOCKED";
+
+/// Removes them, and what belongs to them.
+const REMOVE: &str = "-- upkeep::prune: but for what was sent again just before; their ids are not given out again
+    WITH gone AS (
+        DELETE FROM events e
+        WHERE e.id = ANY ($1) AND (SELECT 1 FROM deliveries d WHERE d.event = e.id AND d.due_at IS NOT NULL LIMIT 1) IS NULL
+        RETURNING e.id
+    ), attempts_gone AS (
+        DELETE FROM attempts a USING gone g WHERE a.event = g.id
+    ), deliveries_gone AS (
+        DELETE FROM deliveries d USING gone g WHERE d.event = g.id
+    ), noted AS (
+        UPDATE pruned SET event = greatest(event, $2)
+    )
+    SELECT count(*) FROM gone";
 
 /// Removes old events that have nothing pending.
 pub(crate) async fn prune(db: &Transaction<'_>, id: EnvironmentId, before: Timestamp, limit: usize) -> Outcome<Pruned> {
     let Some(environment) = environments::logged_id(db, id).await? else {
         return Ok(Pruned::default());
     };
-    let found = rows(
-        db,
-        "-- upkeep::prune: the oldest; nobody sends one of them again meanwhile, and another node prunes others
-         SELECT e.id FROM events e
-         WHERE e.environment = $1 AND e.id < $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id AND d.state = 0)
-         ORDER BY e.id LIMIT $3 FOR UPDATE OF e SKIP LOCKED",
-        &[&environment, &first_id(before), &sql_count(limit.saturating_add(1))],
-    )
-    .await?;
+    let found = rows(db, OLDEST, &[&environment, &first_id(before), &sql_count(limit.saturating_add(1))]).await?;
     let mut ids = found
         .iter()
         .map(|row| Record::new(row, "events", &["id"]).get::<i64>("id"))
         .collect::<Outcome<Vec<_>>>()?;
     let more = ids.len() > limit;
     ids.truncate(limit);
-    let removed = run(
-        db,
-        "-- upkeep::prune: but for what was sent again just before
-         DELETE FROM events e WHERE e.id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id AND d.state = 0)",
-        &[&ids],
-    )
-    .await?;
-    for sql in [
-        "-- upkeep::prune: attempts of events that are gone
-         DELETE FROM attempts a WHERE a.event = ANY ($1) AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = a.event)",
-        "-- upkeep::prune: deliveries of events that are gone
-         DELETE FROM deliveries d WHERE d.event = ANY ($1) AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = d.event)",
-    ] {
-        run(db, sql, &[&ids]).await?;
-    }
-    if let Some(newest) = ids.last() {
-        run(
-            db,
-            "-- upkeep::prune: their ids are not given out again
-             UPDATE pruned SET event = greatest(event, $1)",
-            &[newest],
-        )
-        .await?;
-    }
+    let removed = match ids.last() {
+        Some(newest) => count(db, REMOVE, &[&ids, newest]).await?,
+        None => 0,
+    };
     finish_deletion(db, environment).await?;
     Ok(Pruned {
         events: usize::try_from(removed).unwrap_or(usize::MAX),

@@ -9,5 +9,6 @@ mod conformance;
 mod nodes;
 mod opening;
 mod pooler;
+mod pruning;
 mod verify;
 mod world;

@@ -6,7 +6,8 @@ use tidings_testkit::TestDatabase;
 
 use crate::world::{append, at, event, furnish, grant, keyed, open, settlement};
 
-async fn findings(store: &dyn Store) -> Vec<Finding> {
+/// What is wrong in a store.
+pub(crate) async fn findings(store: &dyn Store) -> Vec<Finding> {
     let as_of = AsOf {
         at: at(5),
         served_since: None,
