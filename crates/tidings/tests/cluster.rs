@@ -157,6 +157,50 @@ async fn a_node_whose_key_is_not_that_of_the_others_is_refused_and_makes_none() 
     assert_eq!(refused.status, Some(78), "{}", refused.said);
 }
 
+/// Starts a node again with these keys.
+async fn restart_with(node: &mut TestServer, key: &str, old: &str) {
+    node.terminate().await;
+    node.set("TIDINGS_MASTER_KEY", key);
+    node.set("TIDINGS_OLD_MASTER_KEY", old);
+    node.restart().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_key_is_changed_node_by_node_while_they_serve() {
+    let (database, receiver) = (TestDatabase::new().await, TestReceiver::start().await);
+    let [mut one, mut two] = nodes(&database.url()).await;
+    subscribe(&one, &receiver).await;
+    let next = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+    // First every node can open what the next key will seal, then one after the other seals with it.
+    for node in [&mut one, &mut two] {
+        restart_with(node, MASTER_KEY, next).await;
+    }
+    restart_with(&mut one, next, MASTER_KEY).await;
+    subscribe(&one, &receiver).await; // sealed with the new key, by the node that has gone over
+    publish(&two).await;
+    receiver.wait_for(2).await;
+    restart_with(&mut two, next, MASTER_KEY).await;
+    subscribe(&two, &receiver).await;
+    publish(&one).await;
+    receiver.wait_for(5).await;
+    let is_done = |keys: &Value| {
+        let keys = keys["masterKeys"].as_array().unwrap();
+        keys.iter().all(|key| key["state"] == "current" || key["sealed"] == 0) && keys.iter().any(|key| key["state"] == "retired")
+    };
+    one.until("/v1/keys", is_done).await;
+    for node in [&mut one, &mut two] {
+        restart_with(node, next, "").await;
+        publish(node).await;
+    }
+    receiver.wait_for(11).await;
+    assert!(
+        receiver
+            .received()
+            .iter()
+            .all(|received| received.header("x-webhook-secret").is_some())
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_do_not_share_a_data_folder() {
     let database = TestDatabase::new().await;
