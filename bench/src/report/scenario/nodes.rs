@@ -13,6 +13,8 @@ use super::throughput::CONNECTIONS;
 
 /// How many nodes, and what the record calls them.
 pub(crate) const NODES: [(usize, &str); 3] = [(1, "1"), (2, "2"), (4, "4")];
+/// Requests under way, the same for all: as many as four nodes take well.
+const REQUESTS: u32 = 4 * CONNECTIONS;
 /// What it calls the store in the data folder.
 pub(crate) const EMBEDDED: &str = "embedded";
 
@@ -84,7 +86,7 @@ fn used_us(run: &Run) -> f64 {
 
 /// A run against so many nodes beside a new database; none: against one on its data folder.
 async fn trial(bench: &Bench, round: usize, nodes: usize, name: &str) -> anyhow::Result<Run> {
-    let warm = Load::closed(CONNECTIONS, Amount::Seconds(2));
+    let warm = Load::closed(REQUESTS, Amount::Seconds(2));
     let load = warm.lasting(Amount::Seconds(bench.pick(2, 8)));
     bench.say("nodes", &format!("round {round} of {}: {name}, {load}", bench.rounds));
     let sink = bench.tools.sink().await?;
