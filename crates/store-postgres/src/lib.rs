@@ -31,6 +31,7 @@ mod search;
 mod settle;
 mod store;
 mod tls;
+mod transfer;
 mod upkeep;
 mod verbs;
 mod verify;

@@ -20,11 +20,18 @@ struct Migration {
 }
 
 /// In order; the first has the version 1.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "first",
-    sql: include_str!("../migrations/0001_first.sql"),
-    works_from: 1,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "first",
+        sql: include_str!("../migrations/0001_first.sql"),
+        works_from: 1,
+    },
+    Migration {
+        name: "moved",
+        sql: include_str!("../migrations/0002_moved.sql"),
+        works_from: 2, // who does not look there would serve a store that was moved away
+    },
+];
 
 /// The newest schema of this binary.
 pub(crate) const KNOWN: i32 = MIGRATIONS.len() as i32;

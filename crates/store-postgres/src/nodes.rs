@@ -12,8 +12,9 @@ use crate::record::{self, Record, rows, run};
 pub(crate) async fn join(db: &impl GenericClient, node: &NewNode) -> Outcome<NodeNumber> {
     let joined = record::row(
         db,
-        "-- nodes::join: under the next number
-         INSERT INTO nodes (name, version, joined_at, beats, at, queued, in_flight, lag_ms) VALUES ($1, $2, $3, 0, $3, 0, 0, 0) RETURNING number",
+        "-- nodes::join: under the next number, unless the store goes away, or is not all here
+         INSERT INTO nodes (name, version, joined_at, beats, at, queued, in_flight, lag_ms)
+         SELECT $1, $2, $3, 0, $3, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM moved WHERE role = 0 OR finished_at IS NULL) RETURNING number",
         &[&node.name, &node.version, &node.at.as_millis()],
     )
     .await;
@@ -26,7 +27,9 @@ pub(crate) async fn join(db: &impl GenericClient, node: &NewNode) -> Outcome<Nod
         }
         Err(fault) => Err(fault),
         Ok(Some(row)) => number(&record(&row)),
-        Ok(None) => Err(Fault::Damaged("table nodes: a node was added and has no row".to_owned())),
+        Ok(None) => Err(Fault::Away(
+            "it is being moved, or was moved elsewhere: nobody may serve it. A start says from where to where".to_owned(),
+        )),
     }
 }
 

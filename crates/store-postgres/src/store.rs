@@ -13,7 +13,7 @@ use crate::group::Group;
 use crate::pool::{Pool, transact};
 use crate::settle::Settling;
 use crate::writing::Writing;
-use crate::{fitness, migrations, tls};
+use crate::{fitness, migrations, tls, transfer};
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,12 @@ pub enum OpenError {
     Changed {
         /// Which step.
         version: i32,
+    },
+    /// It was moved elsewhere, or is being moved.
+    #[error("{why}")]
+    Moved {
+        /// From where to where, and what to do.
+        why: String,
     },
     /// The database holds something that it cannot.
     #[error("the database holds something unreadable: {what}. Restore a backup")]
@@ -139,8 +145,21 @@ impl fmt::Debug for Clocked {
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, and brings its schema up to date. Other nodes may have it open, and go on serving meanwhile.
+    /// Opens the store in a database, and brings its schema up to date. Other nodes may have it open, and go on serving meanwhile. Refused when it was
+    /// moved elsewhere, and while it is being moved.
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
+        let store = Self::open_to_move(config, options).await?;
+        match transfer::refusal(&store, config).await {
+            Ok(()) => Ok(store),
+            Err(refused) => {
+                store.close().await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Opens the store as [`open`](Self::open) does, to be moved elsewhere or to have another moved into it, whatever is noted of moves.
+    pub async fn open_to_move(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
         let connecting = config::read(config)?;
         let tls = tls::connector(&connecting.trust)?;
         let pool = |config, connections| {

@@ -8,5 +8,6 @@ mod batches;
 mod conformance;
 mod nodes;
 mod opening;
+mod transfer;
 mod verify;
 mod world;
