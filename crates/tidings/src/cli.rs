@@ -13,6 +13,7 @@ use crate::commands::environments::Environments;
 use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
 use crate::commands::keys::Keys;
+use crate::commands::migrate_store::MigrateStore;
 use crate::commands::nodes::Nodes;
 use crate::commands::people::People;
 use crate::commands::restore::Restore;
@@ -97,6 +98,8 @@ Examples:
     Backup(Backup),
     /// Put a backup into a data folder that has no database.
     Restore(Restore),
+    /// Move everything from a data folder into a PostgreSQL database, or back.
+    MigrateStore(MigrateStore),
     /// Hold a data folder against what is always true of it.
     Verify(Verify),
     /// Look for what is wrong with an installation, and say what to do.

@@ -24,7 +24,7 @@ const EVENTS_ABOUT: &str = "-- transfer::count_events: about, also where they li
     WHERE oid = 'events'::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)";
 
 impl PostgresConfig {
-    /// The database as people name it, without anything secret: `postgres://host:5432/database`.
+    /// The database as people name it, without anything secret: `postgres://user@host:5432/database`.
     ///
     /// # Errors
     /// When the configuration cannot be read.
@@ -37,7 +37,8 @@ impl PostgresConfig {
         };
         let port = config.get_ports().first().copied().unwrap_or(5_432);
         let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or_default();
-        Ok(format!("postgres://{host}:{port}/{database}"))
+        let user = config.get_user().map(|user| format!("{user}@")).unwrap_or_default();
+        Ok(format!("postgres://{user}{host}:{port}/{database}"))
     }
 }
 

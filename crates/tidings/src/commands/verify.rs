@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tidings_model::Timestamp;
 use tidings_runtime::{Clock, Stopwatch, SystemClock};
-use tidings_store::{AsOf, Check, Finding, Place, Verified};
+use tidings_store::{AsOf, Check, Finding, Place, Store, StoreError, Verified};
 use tidings_store_sqlite::Inspection;
 
 use crate::config::settings::{DATA, OUTPUT};
@@ -103,6 +103,17 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
         };
         progress.lock().words = format!("{}: {} looked at, {} found", here.check, report.counted(here.check), report.found);
         let step = inspection.step(&here, as_of, STEP_ROWS)?;
+        place = report.add(here.check, step);
+    }
+    Ok(report)
+}
+
+/// Looks through all of a store that nobody serves.
+pub(super) async fn verify_unserved(store: &dyn Store, at: Timestamp) -> Result<Report, StoreError> {
+    let as_of = AsOf { at, served_since: None };
+    let (mut report, mut place) = (Report::default(), Some(Place::start()));
+    while let Some(here) = place {
+        let step = store.verify(&here, as_of, STEP_ROWS).await?;
         place = report.add(here.check, step);
     }
     Ok(report)
