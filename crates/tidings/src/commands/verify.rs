@@ -58,6 +58,14 @@ struct Progress {
 }
 
 impl Progress {
+    fn new(clock: SystemClock) -> Self {
+        Self {
+            clock,
+            said: Stopwatch::start(&clock),
+            words: String::new(),
+        }
+    }
+
     fn tell(&mut self) {
         if self.said.elapsed_us(&self.clock) >= SAY_EVERY_US {
             self.said = Stopwatch::start(&self.clock);
@@ -85,11 +93,7 @@ pub(crate) async fn run(args: Verify) -> Outcome {
 /// Looks through all of it. `served_since` says since when a server has been working on it, if one is.
 pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Option<Timestamp>) -> Result<Report, CommandError> {
     let clock = SystemClock::new();
-    let progress = Arc::new(Mutex::new(Progress {
-        clock,
-        said: Stopwatch::start(&clock),
-        words: String::new(),
-    }));
+    let progress = Arc::new(Mutex::new(Progress::new(clock)));
     let teller = Arc::clone(&progress);
     inspection.on_progress(move || teller.lock().tell())?;
     let mut report = Report::default();
@@ -101,7 +105,7 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
             at: clock.now(),
             served_since,
         };
-        progress.lock().words = format!("{}: {} looked at, {} found", here.check, report.counted(here.check), report.found);
+        progress.lock().words = report.so_far(here.check);
         let step = inspection.step(&here, as_of, STEP_ROWS)?;
         place = report.add(here.check, step);
     }
@@ -109,10 +113,16 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
 }
 
 /// Looks through all of a store that nobody serves.
-pub(super) async fn verify_unserved(store: &dyn Store, at: Timestamp) -> Result<Report, StoreError> {
-    let as_of = AsOf { at, served_since: None };
+pub(super) async fn verify_unserved(store: &dyn Store, clock: SystemClock) -> Result<Report, StoreError> {
+    let as_of = AsOf {
+        at: clock.now(),
+        served_since: None,
+    };
+    let mut progress = Progress::new(clock);
     let (mut report, mut place) = (Report::default(), Some(Place::start()));
     while let Some(here) = place {
+        progress.words = report.so_far(here.check);
+        progress.tell();
         let step = store.verify(&here, as_of, STEP_ROWS).await?;
         place = report.add(here.check, step);
     }
@@ -127,6 +137,10 @@ impl Report {
         let room = NAMED - self.named.len();
         self.named.extend(step.findings.into_iter().take(room));
         step.next
+    }
+
+    fn so_far(&self, check: Check) -> String {
+        format!("{check}: {} looked at, {} found", self.counted(check), self.found)
     }
 
     fn counted(&self, check: Check) -> u64 {

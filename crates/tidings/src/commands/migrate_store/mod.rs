@@ -138,7 +138,7 @@ async fn between(
     };
     let moved = move_store(&moving).await?;
     let took_us = watch.elapsed_us(&clock);
-    let findings = verify_unserved(target.transfer(), clock.now()).await?;
+    let findings = verify_unserved(target.transfer(), clock).await?;
     Ok(Ended {
         moved,
         copied_us: teller.copied_us(),
@@ -158,7 +158,7 @@ async fn unserved(store: &Opened, name: &str, clock: &SystemClock) -> Result<(),
         .iter()
         .map(|Node { number, joined, .. }| format!("{number} ({})", printable(&joined.name)));
     let nodes = nodes.collect::<Vec<_>>().join(", ");
-    Err(TransferError::Served(format!("{name}, by the nodes {nodes},")).into())
+    Err(TransferError::Served(format!("{name} (nodes {nodes})")).into())
 }
 
 /// The master keys without which something in a store cannot be opened, the one that seals first.
