@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::fault::{Fault, Outcome};
-use crate::record::{row, rows, run};
+use crate::record::{row, rows, run, storable};
 
 /// A parameter of any type.
 type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
@@ -161,6 +161,11 @@ fn stored(name: &str, holds: Holds) -> String {
 fn array(kind: Kind, (name, holds): Column, place: usize, records: &[Record]) -> Outcome<Parameter<'_>> {
     let unlike = || Fault::Damaged(format!("{kind}, column {name}: not a value that it can have"));
     let values = records.iter().map(|record| record.0.get(place).ok_or_else(unlike));
+    let zero = |text: &str| {
+        records
+            .iter()
+            .find(|record| record.0.get(place) == Some(&Value::Text(text.to_owned())))
+    };
     Ok(match holds {
         Holds::Number | Holds::Flag => {
             let numbers = values.map(|value| match value? {
@@ -171,12 +176,13 @@ fn array(kind: Kind, (name, holds): Column, place: usize, records: &[Record]) ->
             Box::new(numbers.collect::<Outcome<Vec<_>>>()?)
         }
         Holds::Text => {
-            let texts = values.map(|value| match value? {
+            let texts = values.zip(records).map(|(value, record)| match value? {
                 Value::Empty => Ok(None),
-                Value::Text(text) if text.contains('\0') => Err(Fault::Damaged(format!(
-                    "{kind}, column {name}: a text has a zero in it, which PostgreSQL cannot hold"
+                Value::Text(text) if storable(text) => Ok(Some(text.as_str())),
+                Value::Text(_) => Err(Fault::Damaged(format!(
+                    "{kind}, column {name}, row {:?}: the text has a zero in it, which PostgreSQL cannot hold",
+                    record.key(kind)
                 ))),
-                Value::Text(text) => Ok(Some(text.as_str())),
                 Value::Number(_) | Value::Bytes(_) => Err(unlike()),
             });
             Box::new(texts.collect::<Outcome<Vec<_>>>()?)

@@ -350,6 +350,23 @@ async fn a_store_that_nodes_serve_is_not_moved_and_none_joins_one_that_is() {
 }
 
 #[tokio::test]
+async fn a_text_that_a_database_cannot_hold_is_named_with_its_row() {
+    let from = Home::new_folder();
+    let store = from.serve().await.unwrap();
+    let (environment, _) = furnish(&*store).await;
+    let user = Some("a zero: \0".to_owned());
+    let unheld = tidings_store::NewEvent {
+        user,
+        ..event(&*store, environment, &[]).await
+    };
+    let id = append(&*store, unheld).await;
+    drop(store);
+    let failed = moved(&from, &Home::new_database().await).await.unwrap_err().to_string();
+    assert!(failed.contains("user_id") && failed.contains(&id.raw().to_string()), "{failed}");
+    assert!(moved(&from, &Home::new_folder()).await.is_ok(), "the same move goes on elsewhere");
+}
+
+#[tokio::test]
 async fn a_folder_of_every_schema_there_has_been_is_moved_and_is_sound() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store-sqlite/tests/fixtures");
     for version in 1.. {

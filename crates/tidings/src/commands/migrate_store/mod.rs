@@ -90,6 +90,11 @@ async fn take_back(from: &Place) -> Outcome {
 async fn migrate(from: &Place, to: &Place, format: Format) -> Outcome {
     let clock = SystemClock::new();
     let (source_name, target_name) = (from.name()?, to.name()?);
+    if source_name == target_name {
+        return Err(CommandError::Usage(format!(
+            "--from and --to both name {source_name}: name another target"
+        )));
+    }
     let source = from.open_source().await?;
     let target = to.open_target().await?;
     let moved = between(&source, &source_name, &target, &target_name, clock).await;
