@@ -161,11 +161,6 @@ fn stored(name: &str, holds: Holds) -> String {
 fn array(kind: Kind, (name, holds): Column, place: usize, records: &[Record]) -> Outcome<Parameter<'_>> {
     let unlike = || Fault::Damaged(format!("{kind}, column {name}: not a value that it can have"));
     let values = records.iter().map(|record| record.0.get(place).ok_or_else(unlike));
-    let zero = |text: &str| {
-        records
-            .iter()
-            .find(|record| record.0.get(place) == Some(&Value::Text(text.to_owned())))
-    };
     Ok(match holds {
         Holds::Number | Holds::Flag => {
             let numbers = values.map(|value| match value? {
