@@ -162,6 +162,14 @@ async fn a_folder_in_use_is_not_moved_and_a_move_is_taken_back() {
 
     assert_eq!(run(&["--from", &folder, "--to", &url]).await.status, Some(0));
     assert_eq!(server.try_restart().await.unwrap_err().status, Some(78));
+    let doctor = Command::new(BINARY)
+        .env_clear()
+        .args(["doctor", "--data", &folder])
+        .output()
+        .await
+        .unwrap();
+    let found = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.status.code() == Some(1) && found.contains("was moved to"), "{found}");
     let taken = run(&["--take-back", "--from", &folder]).await;
     assert!(
         taken.status == Some(0) && taken.said.contains("can be served again"),
