@@ -16,6 +16,7 @@ pub mod metrics;
 mod record;
 mod roll;
 pub mod sealing;
+mod silence;
 mod turns;
 pub mod upkeep;
 
@@ -26,3 +27,4 @@ pub use intake::{AcceptError, Accepted, Draft};
 pub use metrics::Metrics;
 pub use roll::{BEAT_EVERY, MISSED_BEATS_MAX, NodeParts};
 pub use sealing::StartError;
+pub use silence::wait_for_silence;

@@ -32,6 +32,7 @@ mod session;
 mod settle;
 mod store;
 mod tls;
+mod transfer;
 mod upkeep;
 mod verbs;
 mod verify;

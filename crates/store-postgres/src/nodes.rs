@@ -13,9 +13,11 @@ use crate::record::{self, Record, rows, run};
 pub(crate) async fn join(db: &impl GenericClient, node: &NewNode, known: i32) -> Outcome<NodeNumber> {
     let joined = record::row(
         db,
-        "-- nodes::join: under the next number
+        "-- nodes::join: under the next number, unless this version cannot work with the schema, or the store goes away or is not all here
          INSERT INTO nodes (name, version, schema, joined_at, beats, at, queued, in_flight, lag_ms)
-         SELECT $1, $2, $4, $3, 0, $3, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM migrations WHERE works_from > $4) RETURNING number",
+         SELECT $1, $2, $4, $3, 0, $3, 0, 0, 0
+         WHERE NOT EXISTS (SELECT 1 FROM migrations WHERE works_from > $4)
+           AND NOT EXISTS (SELECT 1 FROM moved WHERE role = 0 OR finished_at IS NULL) RETURNING number",
         &[&node.name, &node.version, &node.at.as_millis(), &known],
     )
     .await;
@@ -28,10 +30,17 @@ pub(crate) async fn join(db: &impl GenericClient, node: &NewNode, known: i32) ->
         }
         Err(fault) => Err(fault),
         Ok(Some(row)) => number(&record(&row)),
-        Ok(None) => Err(Fault::Away(
-            "its schema is one that this version cannot work beside: stop this node, and start the newer version".to_owned(),
-        )),
+        Ok(None) => Err(Fault::Away(refusal(db, known).await?.to_owned())),
     }
+}
+
+/// Why a node was not put on the roll.
+async fn refusal(db: &impl GenericClient, known: i32) -> Outcome<&'static str> {
+    let newer = "-- nodes::refusal: is it the schema\n SELECT 1 FROM migrations WHERE works_from > $1 LIMIT 1";
+    Ok(match record::row(db, newer, &[&known]).await? {
+        Some(_) => "its schema is one that this version cannot work beside: stop this node, and start the newer version",
+        None => "it is being moved, or was moved elsewhere: nobody may serve it. A start says from where to where",
+    })
 }
 
 /// Says that a node lives, and reads how often something was changed.

@@ -16,7 +16,7 @@ use crate::pool::{self, Pool, read, transact};
 use crate::session::{self, Purpose, Telling};
 use crate::settle::Settling;
 use crate::writing::Writing;
-use crate::{fitness, migrations, nodes, tls};
+use crate::{fitness, migrations, nodes, tls, transfer};
 
 /// A node that does not beat for so long does not live: they beat once a second.
 const SILENCE: Duration = Duration::from_secs(6);
@@ -72,6 +72,12 @@ pub enum OpenError {
     Changed {
         /// Which step.
         version: i32,
+    },
+    /// It was moved elsewhere, or is being moved.
+    #[error("{why}")]
+    Moved {
+        /// From where to where, and what to do.
+        why: String,
     },
     /// The database holds something that it cannot.
     #[error("the database holds something unreadable: {what}. Restore a backup")]
@@ -171,8 +177,24 @@ impl PostgresStore {
     /// Opens the store in a database, and brings its schema up to date. Other nodes may have it open, and go on serving meanwhile.
     ///
     /// # Errors
-    /// The database is away, unfit, damaged, of a newer version, or served by nodes that could not work beside the newest schema.
+    /// The database is away, unfit, damaged, of a newer version, or served by nodes that could not work beside the newest schema. It was moved elsewhere,
+    /// or is being moved.
     pub async fn open(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
+        let store = Self::open_to_move(config, options).await?;
+        match transfer::refusal(&store, config).await {
+            Ok(()) => Ok(store),
+            Err(refused) => {
+                store.close().await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Opens the store as [`open`](Self::open) does, to be moved elsewhere or to have another moved into it, whatever is noted of moves.
+    ///
+    /// # Errors
+    /// As there, but for moves.
+    pub async fn open_to_move(config: &PostgresConfig, options: PostgresOptions) -> Result<Self, OpenError> {
         let entropy = Arc::clone(&options.entropy);
         let store = Self::connect(config, options, STEPS)?;
         store.look_at_connections(&*entropy).await??;

@@ -58,7 +58,8 @@ pub(crate) fn of(connection: &Connection, delivery: DeliveryId) -> Outcome<Vec<A
         .collect()
 }
 
-fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<Attempt> {
+/// An attempt, by its row.
+pub(crate) fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<Attempt> {
     let verdict = verdict(record)?;
     let detail = match record.value("detail")? {
         ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| detail::read_older(text).ok()),
@@ -95,7 +96,8 @@ pub(crate) fn verdict(record: &Record<'_, '_>) -> Outcome<Verdict> {
     }
 }
 
-fn unwritable(attempt: &Attempt, error: &postcard::Error) -> Fault {
+/// That the detail of an attempt has no form.
+pub(crate) fn unwritable(attempt: &Attempt, error: &postcard::Error) -> Fault {
     Fault::Damaged(format!(
         "attempt {} of {} cannot be written: {error}",
         attempt.number, attempt.delivery

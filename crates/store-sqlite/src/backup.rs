@@ -10,7 +10,7 @@ use tidings_store::MasterKeyId;
 
 use crate::folder::{self, OpenError};
 use crate::source::Source;
-use crate::{keys, migrations};
+use crate::{keys, migrations, transfer};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP_PAGES: i32 = 1_024;
@@ -139,7 +139,7 @@ pub struct CheckReport {
     pub master_keys: Vec<MasterKeyId>,
 }
 
-/// Reads the whole database of a data folder and says what is wrong with it. It may be in use.
+/// Reads the whole database of a data folder and says what is wrong with it. It may be in use. Refused where nobody may serve it any more.
 pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
     let source = Source::open(folder)?;
     let failed = |error: rusqlite::Error| OpenError::of(&source.file, &error);
@@ -155,6 +155,9 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
         })
         .map_err(failed)?;
     source.holds()?;
+    if source.schema == migrations::KNOWN {
+        transfer::refuse(&source.connection, folder)?;
+    }
     Ok(CheckReport {
         master_keys,
         schema: source.schema,

@@ -106,6 +106,12 @@ pub enum OpenError {
         /// The migration.
         version: u32,
     },
+    /// It was moved elsewhere, or is being moved.
+    #[error("{why}")]
+    Moved {
+        /// From where to where, and what to do.
+        why: String,
+    },
     /// SQLite cannot open it for a reason that lies outside the file.
     #[error("cannot open the database {file}: {reason}")]
     Unavailable {

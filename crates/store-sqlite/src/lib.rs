@@ -42,6 +42,7 @@ mod settle;
 mod small_blocks;
 mod source;
 mod store;
+mod transfer;
 mod trouble;
 mod upkeep;
 mod verbs;

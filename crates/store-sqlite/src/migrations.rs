@@ -60,6 +60,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "altered",
         sql: include_str!("../migrations/0009_altered.sql"),
     },
+    Migration {
+        name: "moved",
+        sql: include_str!("../migrations/0010_moved.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

@@ -14,7 +14,7 @@ use crate::folder::{DATABASE, FolderLock, OpenError};
 use crate::readers::Readers;
 use crate::trouble::Trouble;
 use crate::writer::{Memory, WriteTx, Writer};
-use crate::{checkpoint, connection, folder, migrations, recover, upkeep, wal};
+use crate::{checkpoint, connection, folder, migrations, recover, transfer, upkeep, wal};
 
 /// What a commit of the writer did, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,21 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the store in a data folder, which is made when it is not there, and brings its schema up to date.
-    /// Leases end here: the folder is locked, so whoever held one is gone.
+    /// Leases end here: the folder is locked, so whoever held one is gone. Refused when it was moved elsewhere, and while it is being moved.
     pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_unless(folder, options, transfer::refuse)
+    }
+
+    /// Opens the store as [`open`](Self::open) does, to be moved elsewhere or to have another moved into it, whatever is noted of moves.
+    pub fn open_to_move(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_unless(folder, options, |_, _| Ok(()))
+    }
+
+    fn open_unless(
+        folder: &Path,
+        options: SqliteOptions,
+        refuse: impl FnOnce(&Connection, &Path) -> Result<(), OpenError>,
+    ) -> Result<Self, OpenError> {
         let lock = FolderLock::take(folder)?;
         let file = folder.join(DATABASE);
         let now = options.clock.now().as_millis();
@@ -79,6 +92,7 @@ impl SqliteStore {
         connection::check_head(&writer, &file)?;
         connection::check_mode(&writer, &file)?;
         migrations::apply(&mut writer, &file, now)?;
+        refuse(&writer, folder)?;
         let ids = upkeep::event_ids(&writer).map_err(failed)?;
         let memory = take_over(&mut writer, ids).map_err(|fault| OpenError::of_fault(&file, fault))?;
         if crashed {

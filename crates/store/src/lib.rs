@@ -18,6 +18,7 @@ mod log;
 mod memory;
 mod nodes;
 mod people;
+pub mod transfer;
 mod verbs;
 mod verify;
 

@@ -14,6 +14,7 @@ use crate::commands::event_types::EventTypes;
 use crate::commands::events::Events;
 use crate::commands::keys::Keys;
 use crate::commands::migrate::Migrate;
+use crate::commands::migrate_store::MigrateStore;
 use crate::commands::nodes::Nodes;
 use crate::commands::people::People;
 use crate::commands::restore::Restore;
@@ -102,6 +103,8 @@ Examples:
     Restore(Restore),
     /// Bring the database to the schema of this version, or say what that would do.
     Migrate(Migrate),
+    /// Move everything from a data folder into a PostgreSQL database, or back.
+    MigrateStore(MigrateStore),
     /// Hold a data folder against what is always true of it.
     Verify(Verify),
     /// Look for what is wrong with an installation, and say what to do.

@@ -11,6 +11,7 @@ use tidings_client::{Error, Problem};
 use tidings_engine::StartError;
 use tidings_signing::MintError;
 use tidings_store::StoreError;
+use tidings_store::transfer::TransferError;
 use tidings_store_postgres::OpenError as DatabaseError;
 use tidings_store_sqlite::{BackupError, OpenError, RestoreError};
 use url::Url;
@@ -97,6 +98,12 @@ pub(crate) enum CommandError {
         /// The data folder.
         folder: PathBuf,
     },
+    /// There is nothing to move.
+    #[error("there is no database in {folder}: name the data folder of a server, or the postgres:// URL of a database, with --from")]
+    NothingToMove {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A backup could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -106,9 +113,12 @@ pub(crate) enum CommandError {
     /// The database of a data folder cannot be looked at.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database that several nodes share cannot be used.
+    /// A PostgreSQL database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A store was not moved.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// Looking at it failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -143,20 +153,21 @@ Exit status:
   64  wrong usage
   65  the server refused what was sent, or the database or the backup is
       damaged, foreign, or of another version
-  66  a file that is named cannot be read, or there is nothing to back up or
-      to verify
+  66  a file that is named cannot be read, or there is nothing to back up, to
+      verify or to move
   69  no server or database can be reached, or the address to listen on
       cannot be had
   70  a fault
-  73  the data folder or a file cannot be made or written: a full disk, for one
+  73  the data folder or a file cannot be made or written: a full disk, for
+      one, or something that is there already
   74  output cannot be written
-  75  try again: no answer in time, another server has the data folder, nodes
-      of an older version serve the database, or the master key is being
-      changed already
+  75  try again: no answer in time, another server has the data folder or the
+      store that is to be moved, nodes of an older version serve the
+      database, or the master key is being changed already
   77  not allowed, the master key can be read by others, or the data folder
       belongs to another user
   78  wrong configuration, or a master key is missing, is another one, or is
-      not this server's to change";
+      not this server's to change, or the store was moved or is being moved";
 
 /// The status for a command line that cannot be understood.
 pub(crate) const USAGE_STATUS: u8 = sysexits::USAGE;
@@ -212,10 +223,11 @@ impl CommandError {
             Self::Restore(error) => status_of_restore(error),
             Self::Open(error) => status_of_store(error),
             Self::Database(error) => status_of_database(error),
+            Self::Transfer(error) => status_of_transfer(error),
             Self::Store(StoreError::Damaged(_)) => sysexits::DATA,
             Self::Node(error) => status_of_node(error),
             Self::Listen(error) => status_of_port(error),
-            Self::Input { .. } | Self::NoDatabase { .. } => sysexits::NO_INPUT,
+            Self::Input { .. } | Self::NoDatabase { .. } | Self::NothingToMove { .. } => sysexits::NO_INPUT,
             Self::Output(_) => sysexits::IO,
             Self::Keeper(KeeperError::Failed(_)) => sysexits::CANNOT_CREATE,
             Self::KeysChanging(_) | Self::TimedOut { .. } | Self::Store(StoreError::Unavailable(_)) => sysexits::TRY_AGAIN,
@@ -267,7 +279,7 @@ fn status_of_folder(error: &DataFolderError) -> u8 {
 
 fn status_of_database(error: &DatabaseError) -> u8 {
     match error {
-        DatabaseError::Refused { .. } | DatabaseError::Unfit { .. } => sysexits::CONFIG,
+        DatabaseError::Refused { .. } | DatabaseError::Unfit { .. } | DatabaseError::Moved { .. } => sysexits::CONFIG,
         DatabaseError::Away { .. } => sysexits::UNAVAILABLE,
         DatabaseError::InUse { .. } => sysexits::TRY_AGAIN,
         DatabaseError::Older { .. } | DatabaseError::Newer { .. } | DatabaseError::Changed { .. } | DatabaseError::Damaged { .. } => {
@@ -281,8 +293,22 @@ fn status_of_store(error: &OpenError) -> u8 {
         OpenError::Folder { .. } | OpenError::Unavailable { .. } | OpenError::ReadOnly { .. } => sysexits::CANNOT_CREATE,
         OpenError::InUse { .. } | OpenError::Disturbed { .. } => sysexits::TRY_AGAIN,
         OpenError::NotOwner { .. } | OpenError::NotWritable { .. } => sysexits::NO_PERMISSION,
+        OpenError::Moved { .. } => sysexits::CONFIG,
         // A scrambled row of the schema's history looks like one of another build.
         OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Older { .. } | OpenError::Changed { .. } => sysexits::DATA,
+    }
+}
+
+fn status_of_transfer(error: &TransferError) -> u8 {
+    let store = |error: &StoreError| match error {
+        StoreError::Damaged(_) => sysexits::DATA,
+        StoreError::Unavailable(_) => sysexits::TRY_AGAIN,
+    };
+    match error {
+        TransferError::Refused(_) => sysexits::CANNOT_CREATE,
+        TransferError::Served(_) => sysexits::TRY_AGAIN,
+        TransferError::Source { error, .. } | TransferError::Target { error, .. } => store(error),
+        TransferError::Differs(_) => sysexits::DATA,
     }
 }
 

@@ -38,7 +38,7 @@ impl NodeStore {
             let store = SqliteStore::open(folder.path(), options)?;
             return Ok((Self::Embedded(Arc::new(store)), folder));
         };
-        let _folder = FolderLock::take(&config.data)?;
+        let lock = FolderLock::take(&config.data)?;
         let options = PostgresOptions {
             on_commit: Some(Arc::new(move |figures| committed(figures.verbs, figures.duration_us))),
             ..PostgresOptions::new(Arc::clone(clock), Arc::clone(entropy))
@@ -47,7 +47,8 @@ impl NodeStore {
         let has_secrets = !store.master_keys().await?.is_empty();
         let folder = DataFolder::open_beside(config, has_secrets)?;
         let store = Arc::new(store);
-        Ok((Self::Shared { store, _folder }, folder))
+        let shared = Self::Shared { store, _folder: lock };
+        Ok((shared, folder))
     }
 
     /// What can be asked of it.

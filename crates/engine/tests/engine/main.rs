@@ -6,5 +6,6 @@ mod activity;
 mod nodes;
 mod orphans;
 mod road;
+mod silence;
 mod support;
 mod turns;

@@ -10,5 +10,6 @@ mod nodes;
 mod opening;
 mod pooler;
 mod pruning;
+mod transfer;
 mod verify;
 mod world;

@@ -44,4 +44,4 @@ pub mod verify;
 pub mod webhooks;
 mod world;
 
-pub use agreement::agrees_with_model;
+pub use agreement::{agrees_while_moving, agrees_with_model};

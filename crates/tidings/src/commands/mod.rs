@@ -11,6 +11,7 @@ pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod migrate_store;
 pub(crate) mod nodes;
 mod openapi;
 pub(crate) mod people;
@@ -63,6 +64,7 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Test(args) => test::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        Command::MigrateStore(args) => migrate_store::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Config(args) => config::run(&args),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tidings_engine::BEAT_EVERY;
 use tidings_model::Timestamp;
 use tidings_runtime::{Clock, Stopwatch, SystemClock, SystemEntropy};
-use tidings_store::{AsOf, Check, Finding, Node, Place, Store, Verified};
+use tidings_store::{AsOf, Check, Finding, Node, Place, Store, StoreError, Verified};
 use tidings_store_postgres::{OpenError as DatabaseError, PostgresConfig, PostgresOptions, PostgresStore};
 use tidings_store_sqlite::Inspection;
 
@@ -64,6 +64,14 @@ struct Progress {
 }
 
 impl Progress {
+    fn new(clock: SystemClock) -> Self {
+        Self {
+            clock,
+            said: Stopwatch::start(&clock),
+            words: String::new(),
+        }
+    }
+
     fn tell(&mut self) {
         if self.said.elapsed_us(&self.clock) >= SAY_EVERY_US {
             self.said = Stopwatch::start(&self.clock);
@@ -92,11 +100,7 @@ pub(crate) async fn run(args: Verify) -> Outcome {
 /// Looks through all of it. `served_since` says since when a server has been working on it, if one is.
 pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Option<Timestamp>) -> Result<Report, CommandError> {
     let clock = SystemClock::new();
-    let progress = Arc::new(Mutex::new(Progress {
-        clock,
-        said: Stopwatch::start(&clock),
-        words: String::new(),
-    }));
+    let progress = Arc::new(Mutex::new(Progress::new(clock)));
     let teller = Arc::clone(&progress);
     inspection.on_progress(move || teller.lock().tell())?;
     let mut report = Report::default();
@@ -108,7 +112,7 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
             at: clock.now(),
             served_since,
         };
-        progress.lock().words = format!("{}: {} looked at, {} found", here.check, report.counted(here.check), report.found);
+        progress.lock().words = report.so_far(here.check);
         let step = inspection.step(&here, as_of, STEP_ROWS)?;
         place = report.add(here.check, step);
     }
@@ -125,26 +129,7 @@ async fn verify_shared(database: &PostgresConfig) -> Result<Report, CommandError
         return Err(DatabaseError::Older { found, known }.into());
     }
     let served_since = joined_first(&store, &clock).await?;
-    let mut progress = Progress {
-        clock,
-        said: Stopwatch::start(&clock),
-        words: String::new(),
-    };
-    let mut report = Report {
-        served: served_since.is_some(),
-        ..Report::default()
-    };
-    let mut place = Some(Place::start());
-    while let Some(here) = place {
-        let as_of = AsOf {
-            at: clock.now(),
-            served_since,
-        };
-        let step = store.verify(&here, as_of, STEP_ROWS).await?;
-        place = report.add(here.check, step);
-        progress.words = format!("{}: {} looked at, {} found", here.check, report.counted(here.check), report.found);
-        progress.tell();
-    }
+    let report = verify_through(&store, clock, served_since).await?;
     store.close().await;
     Ok(report)
 }
@@ -165,6 +150,27 @@ async fn joined_first(store: &PostgresStore, clock: &SystemClock) -> Result<Opti
     Ok(nodes.iter().filter(|node| !is_as_before(node)).map(|node| node.joined.at).min())
 }
 
+/// Looks through all of a store, which has been served since then, or is served by nobody.
+pub(super) async fn verify_through(store: &dyn Store, clock: SystemClock, served_since: Option<Timestamp>) -> Result<Report, StoreError> {
+    let mut progress = Progress::new(clock);
+    let mut report = Report {
+        served: served_since.is_some(),
+        ..Report::default()
+    };
+    let mut place = Some(Place::start());
+    while let Some(here) = place {
+        progress.words = report.so_far(here.check);
+        progress.tell();
+        let as_of = AsOf {
+            at: clock.now(),
+            served_since,
+        };
+        let step = store.verify(&here, as_of, STEP_ROWS).await?;
+        place = report.add(here.check, step);
+    }
+    Ok(report)
+}
+
 impl Report {
     /// Takes what a step found, and gives where the next one begins.
     fn add(&mut self, check: Check, step: Verified) -> Option<Place> {
@@ -173,6 +179,10 @@ impl Report {
         let room = NAMED - self.named.len();
         self.named.extend(step.findings.into_iter().take(room));
         step.next
+    }
+
+    fn so_far(&self, check: Check) -> String {
+        format!("{check}: {} looked at, {} found", self.counted(check), self.found)
     }
 
     fn counted(&self, check: Check) -> u64 {

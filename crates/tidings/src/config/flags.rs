@@ -42,6 +42,9 @@ pub(crate) enum DataOnly {}
 /// Where the data is, in the folder or elsewhere, and how what is found is shown.
 #[derive(Clone, Debug)]
 pub(crate) enum DataAndOutput {}
+/// Only how what came of it is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum OutputOnly {}
 /// All.
 #[derive(Clone, Debug)]
 pub(crate) enum Everything {}
@@ -77,6 +80,13 @@ impl Group for DataAndOutput {
             &OUTPUT.facts,
         ];
         facts.side == Side::Both || own.iter().any(|own| own.key == facts.key)
+    }
+}
+
+impl Group for OutputOnly {
+    const HEADING: &'static str = SERVE_HEADING;
+    fn takes(facts: &Facts) -> bool {
+        facts.key == OUTPUT.facts.key
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) use database::{database, shown};
 pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use flags::ASK_HEADING;
-pub(crate) use flags::{Ask, DataAndOutput, DataOnly, Everything, Flags, Serve};
+pub(crate) use flags::{Ask, DataAndOutput, DataOnly, Everything, Flags, OutputOnly, Serve};
 pub(crate) use layers::{Layers, Source};
 pub(crate) use serve::ServeConfig;
 pub(crate) use setting::{Facts, Fallback};

@@ -7,6 +7,7 @@ mod actor;
 mod configure;
 mod history;
 mod look;
+mod moving;
 mod op;
 mod people;
 mod read;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use tidings_model::Timestamp;
+
+pub use self::moving::agrees_while_moving;
 
 use self::actor::Actor;
 use self::op::Op;

@@ -1,0 +1,104 @@
+//! The two ends of a move: data folders and databases, as they are named and opened.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tidings_runtime::{SystemClock, SystemEntropy};
+use tidings_store::transfer::Transfer;
+use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore};
+use tidings_store_sqlite::{SqliteOptions, SqliteStore};
+
+use crate::data_folder::DATABASE_FILE;
+use crate::failure::CommandError;
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In a data folder.
+    Folder(PathBuf),
+    /// In a database.
+    Database(PostgresConfig),
+}
+
+impl FromStr for Place {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        Ok(if is_url {
+            Self::Database(PostgresConfig::new(text))
+        } else {
+            Self::Folder(text.into())
+        })
+    }
+}
+
+impl Place {
+    /// The same, with the password of the database in a file.
+    pub(super) fn with_password(self, file: Option<&Path>) -> Self {
+        match (self, file) {
+            (Self::Database(config), Some(file)) => Self::Database(PostgresConfig {
+                password_file: Some(file.to_owned()),
+                ..config
+            }),
+            (place, _) => place,
+        }
+    }
+
+    /// As people name it, without a password.
+    pub(super) fn name(&self) -> Result<String, CommandError> {
+        match self {
+            Self::Folder(folder) => Ok(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string()),
+            Self::Database(config) => Ok(config.name()?),
+        }
+    }
+
+    /// Opens a store that is there.
+    pub(super) async fn open_source(&self) -> Result<Opened, CommandError> {
+        match self {
+            Self::Folder(folder) if !folder.join(DATABASE_FILE).exists() => Err(CommandError::NothingToMove { folder: folder.clone() }),
+            place => place.open_target().await,
+        }
+    }
+
+    /// Opens a store, which is made where there is none.
+    pub(super) async fn open_target(&self) -> Result<Opened, CommandError> {
+        let clock = Arc::new(SystemClock::new());
+        Ok(match self {
+            Self::Folder(folder) => Opened::Folder(SqliteStore::open_to_move(folder, SqliteOptions::new(clock))?),
+            Self::Database(config) => {
+                let options = PostgresOptions::new(clock, Arc::new(SystemEntropy));
+                Opened::Database(PostgresStore::open_to_move(config, options).await?)
+            }
+        })
+    }
+}
+
+/// A store, opened to be moved.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// Of a data folder.
+    Folder(SqliteStore),
+    /// Of a database.
+    Database(PostgresStore),
+}
+
+impl Opened {
+    /// The store itself.
+    pub(super) fn transfer(&self) -> &dyn Transfer {
+        match self {
+            Self::Folder(store) => store,
+            Self::Database(store) => store,
+        }
+    }
+
+    /// Finishes what is under way.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Folder(store) => store.close().await,
+            Self::Database(store) => store.close().await,
+        }
+    }
+}
