@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tidings_testkit::unless_told_to_stop;
-use tidings_trials::{Damage, Full, Kills, Load, Nodes, Power, damage, full, kills, load, nodes, power, read_only};
+use tidings_trials::{Damage, Failover, Full, Kills, Load, Nodes, Power, damage, failover, full, kills, load, nodes, power, read_only};
 
 /// Trials of the real binary, with a ledger that the client keeps. Each ends with the figures, and with an error when a promise was broken.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ Examples:
   cargo xtask trials kills --rounds 200 --seed 4711  # the same moments again
   cargo xtask trials power --cuts 40                 # needs root and loop devices
   cargo xtask trials nodes --rounds 50               # needs PostgreSQL, as do the others of several nodes
+  cargo xtask trials failover --rounds 10            # needs patroni and etcd-server
   cargo xtask trials load --minutes 30")]
 struct Args {
     /// The `tidings` binary.
@@ -76,6 +77,15 @@ enum Trial {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Three nodes beside a PostgreSQL of three servers that Patroni runs, whose leader dies under load. Needs PostgreSQL, patroni and etcd.
+    Failover {
+        /// How often.
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+        /// The seed; one of chance when it is not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Mixed traffic, with restarts in between, and a look at what the server takes.
     Load {
         /// How long.
@@ -117,6 +127,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Trial::Nodes { rounds, seed } => {
             let seed = seed.unwrap_or_else(chance);
             nodes(binary, Nodes { rounds, seed }).await.map(drop)
+        }
+        Trial::Failover { rounds, seed } => {
+            let seed = seed.unwrap_or_else(chance);
+            failover(binary, Failover { rounds, seed }).await.map(drop)
         }
         Trial::Load { minutes, lifetime } => {
             let (duration, lifetime) = (Duration::from_secs(minutes * 60), Duration::from_secs(lifetime));
