@@ -40,6 +40,8 @@ struct Book {
     uncertain: HashSet<Manner>,
     /// Events whose first attempt has no answer.
     held: HashSet<u64>,
+    /// From then on every attempt has one.
+    released_us: Option<u64>,
     /// When each address was heard of the last time.
     heard: HashMap<IpAddr, u64>,
     /// What was accepted and has not arrived where it has to.
@@ -223,10 +225,18 @@ impl Ledger {
     }
 
     /// Whether this is the first attempt of an event, which has no answer.
-    pub(crate) fn holds(&self, number: u64) -> bool {
-        let first = self.book.lock().held.insert(number);
+    pub(crate) fn holds(&self, number: u64, at_us: u64) -> bool {
+        let mut book = self.book.lock();
+        let first = book.held.insert(number);
+        let released = book.released_us.is_some_and(|released| at_us >= released);
+        drop(book);
         self.moved.notify_waiters();
-        first
+        first && !released
+    }
+
+    /// Has first attempts answered from then on, or never.
+    pub(crate) fn release(&self, from_us: Option<u64>) {
+        self.book.lock().released_us = from_us;
     }
 
     /// The event was answered 202, as a repetition of a request that had no answer or not.

@@ -7,6 +7,7 @@
 //! Never: the store's or the engine's insides. What a trial knows, any client could know.
 
 mod cluster;
+mod cut_off;
 mod damage;
 mod disk;
 mod failover;
@@ -14,6 +15,7 @@ mod full;
 mod kills;
 mod ledger;
 mod load;
+mod network;
 mod nodes;
 mod patroni;
 mod power;
@@ -28,6 +30,7 @@ use std::io::Write as _;
 
 pub use cluster::Outcome;
 pub use cluster::faults::Explained;
+pub use cut_off::{CutOff, Cuts, cut_off};
 pub use damage::{Damage, Outcomes, damage};
 pub use disk::can_cut_power;
 pub use failover::{Failover, Recovered, failover};
@@ -35,6 +38,7 @@ pub use full::{Full, full, limited};
 pub use kills::{Kills, kills};
 pub use ledger::Audit;
 pub use load::{Load, load};
+pub use network::can_cut_off;
 pub use nodes::{Nodes, nodes};
 pub use power::{Losses, Power, power};
 pub use readonly::read_only;

@@ -177,7 +177,7 @@ async fn receive(
     match manner {
         Manner::Slow => desk.clock.sleep(SLOW).await,
         Manner::Hanging => std::future::pending().await,
-        Manner::Held if number_of(&body).is_some_and(|number| desk.ledger.holds(number)) => std::future::pending().await,
+        Manner::Held if number_of(&body).is_some_and(|number| desk.ledger.holds(number, moment.at_us)) => std::future::pending().await,
         _ => {}
     }
     let flaps = desk.clock.now().as_millis() % FLAP_MS.1 < FLAP_MS.0;
