@@ -31,6 +31,9 @@ use faults::{Explained, Faults};
 const ANSWER: Duration = Duration::from_secs(5);
 /// Deadline of an attempt: longer than the machine keeps anybody waiting who answers.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// What is to come may wait for the end of a lease, which is three minutes: an append that was committed and not answered is leased to a node that does not
+/// know of it.
+pub(crate) const LEASED: Duration = Duration::from_secs(210);
 /// The status of a start that finds no database.
 const NO_DATABASE: i32 = 69;
 /// Between two looks.
@@ -76,6 +79,8 @@ pub struct Outcome {
     pub audit: Audit,
     /// What is known of the deliveries that came more than once.
     pub explained: Explained,
+    /// How long after the last event was accepted everything had arrived.
+    pub(crate) arrived: Duration,
     /// What became of the webhooks that were changed meanwhile.
     pub(crate) lives: Lives,
 }
@@ -219,7 +224,9 @@ impl Cluster {
     pub(crate) async fn close_the_books(&mut self, database: &str) -> anyhow::Result<Outcome> {
         let lives = self.changers.finish().await?;
         self.producers.finish().await?;
-        self.ledger.everything_arrives(&self.clock, PATIENCE).await;
+        let ended = self.at_us();
+        self.ledger.everything_arrives(&self.clock, LEASED).await;
+        let arrived = Duration::from_micros(self.at_us() - ended);
         let stored = stored(&self.client(0), None).await?;
         let explained = self.faults.explain(&self.ledger.again(), &self.client(0)).await?;
         for event in &explained.unexplained {
@@ -229,7 +236,12 @@ impl Cluster {
         let audit = self.ledger.audit(&stored);
         self.agree().await?;
         verify(database).await?;
-        Ok(Outcome { audit, explained, lives })
+        Ok(Outcome {
+            audit,
+            explained,
+            lives,
+            arrived,
+        })
     }
 
     /// Waits until every node says that the nodes are these and no others.
@@ -293,6 +305,13 @@ impl Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}); {}", self.audit, self.explained, self.lives)
+        write!(
+            f,
+            "{} ({}), the last to arrive {} s after the load ended; {}",
+            self.audit,
+            self.explained,
+            self.arrived.as_secs(),
+            self.lives
+        )
     }
 }

@@ -14,9 +14,10 @@ use serde_json::json;
 use tidings_runtime::{Clock as _, TimedOut, within};
 use tokio::task::JoinSet;
 
+use crate::cluster::LEASED;
 use crate::producers::Courier;
 use crate::receivers::{Manner, Receivers};
-use crate::site::{PATIENCE, webhook};
+use crate::site::webhook;
 
 /// How long somebody rests whose change had no answer, or one that it cannot be made now.
 const REST: Duration = Duration::from_secs(1);
@@ -96,7 +97,7 @@ impl Changers {
                 all.given_up += lives.given_up;
             }
         };
-        let ended = within(&self.courier.clock, 2 * PATIENCE, ending).await;
+        let ended = within(&self.courier.clock, 3 * LEASED, ending).await;
         ensure!(ended != Err(TimedOut), "webhooks could not be changed");
         Ok(all)
     }
@@ -163,7 +164,7 @@ impl Somebody {
     async fn arrive(&self, sent: &[u64]) -> Result<(), Uncertain> {
         let Courier { ledger, clock, .. } = &self.courier;
         for number in sent {
-            if !ledger.arrives(clock, PATIENCE, *number).await {
+            if !ledger.arrives(clock, LEASED, *number).await {
                 ledger.broken(format!("event {number} did not come to a webhook that was changed before"));
                 return Err(Uncertain);
             }
