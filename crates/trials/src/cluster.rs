@@ -239,8 +239,8 @@ impl Cluster {
         Ok(Outcome {
             audit,
             explained,
-            lives,
             arrived,
+            lives,
         })
     }
 
