@@ -111,12 +111,12 @@ impl Somebody {
         let made = webhook(&self.receivers, manner, &[&*names[0]]);
         let (node, id) = self.change(Method::POST, "/v1/webhooks", &made).await?;
         let path = format!("/v1/webhooks/{id}");
-        self.send(node, &[(one, Some(manner)), (other, None)]).await?;
+        let mut sent = self.send(node, &[(one, Some(manner)), (other, None)]).await?;
 
         let (node, _) = self
             .change(Method::PATCH, &path, &json!({"eventKeys": [names[1]]}).to_string())
             .await?;
-        let sent = self.send(node, &[(one, None), (other, Some(manner))]).await?;
+        sent.extend(self.send(node, &[(one, None), (other, Some(manner))]).await?);
         self.arrive(&sent).await?; // what waits for a webhook is cancelled when it is disabled
 
         let (node, _) = self.change(Method::POST, &format!("{path}/disable"), "").await?;
