@@ -20,7 +20,7 @@ mod stop;
 pub use forbidden::{FORBIDDEN_RANGES, LOOPBACK_SPELLINGS, forbidden_ends, neighbours};
 pub use name_server::TestNameServer;
 pub use pooler::Pooler;
-pub use postgres::{EphemeralPostgres, TestDatabase};
+pub use postgres::{EphemeralPostgres, TestDatabase, as_postgres, free_port, hand_over, postgres_programs};
 pub use process::Process;
 pub use receiver::{Behaviour, Certificate, Received, TestReceiver};
 pub use resolver::FixedResolver;

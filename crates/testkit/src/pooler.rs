@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 
-use crate::postgres::{EphemeralPostgres, as_server, folder, hand_over, host_of_path};
+use crate::postgres::{EphemeralPostgres, as_postgres, folder, hand_over, host_of_path};
 
 /// Where Debian's package puts it.
 const INSTALLED: &str = "/usr/sbin/pgbouncer";
@@ -55,7 +55,7 @@ impl Pooler {
         );
         std::fs::write(&ini, text).expect("a new folder can be written to");
         hand_over(&ini);
-        let mut child = as_server()
+        let mut child = as_postgres()
             .args(["sh", "-c", LIFE, "sh", INSTALLED])
             .arg(&folder)
             .stdin(Stdio::piped())

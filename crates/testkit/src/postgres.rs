@@ -1,6 +1,7 @@
 //! A real PostgreSQL for tests: one server for all tests of a binary, and a database of its own for each.
 
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
@@ -28,6 +29,9 @@ const LIFE: &str = r#"
     "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1
     rm -rf "$folder"
 "#;
+
+/// Who may come in: everybody of this machine, and of the networks that it is in.
+const RULES: &str = "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all samenet trust\n";
 
 /// A PostgreSQL server that ends with the test that started it, or with the process.
 #[derive(Debug)]
@@ -100,6 +104,20 @@ impl EphemeralPostgres {
         Self::start_in(&folder(), settings)
     }
 
+    /// Starts a server that listens on that address of this machine too, and believes every machine that is beside it there.
+    pub fn listening_on(address: IpAddr, settings: &[(&str, &str)]) -> Self {
+        let folder = folder();
+        let rules = folder.join("rules");
+        std::fs::write(&rules, RULES).expect("a new folder can be written to");
+        let (address, rules) = (address.to_string(), rules.display().to_string());
+        let own = [
+            ("listen_addresses", &*address),
+            ("port", &free_port().to_string()),
+            ("hba_file", &rules),
+        ];
+        Self::start_in(&folder, &[settings, &own].concat())
+    }
+
     /// Starts a server that takes encrypted connections at `localhost`, and says which authority signed its certificate.
     pub fn with_tls() -> (Self, PathBuf) {
         let folder = folder();
@@ -124,7 +142,7 @@ impl EphemeralPostgres {
     }
 
     fn start_in(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let bin = binaries();
+        let bin = postgres_programs().unwrap_or_else(|why| panic!("{why}, or set {GIVEN} to the URL of a server"));
         let socket = folder.display().to_string();
         let defaults = [
             ("listen_addresses", ""),
@@ -141,7 +159,7 @@ impl EphemeralPostgres {
             .map(|(name, value)| format!("-c {name}='{value}'"))
             .collect();
         let options = options.join(" ");
-        let mut child = as_server()
+        let mut child = as_postgres()
             .args(["sh", "-c", LIFE, "sh"])
             .arg(&bin)
             .arg(folder)
@@ -157,9 +175,9 @@ impl EphemeralPostgres {
             let rest: Vec<_> = said.map_while(Result::ok).collect();
             panic!("PostgreSQL did not start: {first}\n{}", rest.join("\n"));
         }
-        let port = settings.iter().find(|(name, _)| *name == "port").map(|(_, port)| *port);
-        let host = match port {
-            Some(port) => format!("localhost:{port}"),
+        let setting = |wanted| settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let host = match setting("listen_addresses").zip(setting("port")) {
+            Some((address, port)) => format!("{address}:{port}"),
             None => host_of_path(&socket),
         };
         Self {
@@ -226,6 +244,11 @@ impl EphemeralPostgres {
         self.control(&["-m", "immediate", "-w", "stop"]);
     }
 
+    /// Stops the server in order, and ends its connections.
+    pub fn stop_in_order(&self) {
+        self.control(&["-m", "fast", "-w", "stop"]);
+    }
+
     /// Starts it again where it was.
     pub fn start_again(&self) {
         let own = self.own();
@@ -239,7 +262,7 @@ impl EphemeralPostgres {
 
     fn control(&self, arguments: &[&str]) {
         let own = self.own();
-        let done = as_server()
+        let done = as_postgres()
             .arg(own.bin.join("pg_ctl"))
             .arg("-D")
             .arg(own.folder.join("data"))
@@ -276,8 +299,8 @@ pub(crate) fn folder() -> PathBuf {
     folder
 }
 
-/// Gives a file to whoever runs the server.
-pub(crate) fn hand_over(path: &Path) {
+/// Gives a file or folder to the user who runs PostgreSQL.
+pub fn hand_over(path: &Path) {
     if let Some((user, group)) = server_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root may give files away");
     }
@@ -299,8 +322,8 @@ fn id(arguments: &[&str]) -> Option<u32> {
     String::from_utf8(said.stdout).ok()?.trim().parse().ok()
 }
 
-/// Runs what follows as the server's user.
-pub(crate) fn as_server() -> Command {
+/// Runs what follows as the user who runs PostgreSQL: not as root.
+pub fn as_postgres() -> Command {
     match server_user() {
         Some((user, group)) => {
             let mut command = Command::new("setpriv");
@@ -312,19 +335,19 @@ pub(crate) fn as_server() -> Command {
     }
 }
 
-/// The newest version that is installed.
-fn binaries() -> PathBuf {
+/// Where the programs of the newest version are that is installed, or what to do.
+pub fn postgres_programs() -> Result<PathBuf, String> {
     let versions = std::fs::read_dir(INSTALLED).into_iter().flatten().flatten();
     let newest = versions
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
         .filter(|(_, bin)| bin.join("initdb").exists())
         .max();
-    let advice =
-        || format!("there is no PostgreSQL in {INSTALLED}: run `apt-get install postgresql`, or set {GIVEN} to the URL of a server");
-    newest.map_or_else(|| panic!("{}", advice()), |(_, bin)| bin)
+    let advice = format!("there is no PostgreSQL in {INSTALLED}: run `apt-get install postgresql`");
+    newest.map(|(_, bin)| bin).ok_or(advice)
 }
 
-fn free_port() -> u16 {
+/// A port of loopback that nobody listens on now.
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("it listens").port()
 }

@@ -1,6 +1,7 @@
 //! The real binary as a process: started, asked over HTTP, killed, started again on the same data folder.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub struct TestServer {
     arguments: Vec<String>,
     /// Variables beside those that every server gets.
     variables: Vec<(String, String)>,
+    listen: IpAddr,
     /// A program that runs the binary, with its arguments; nothing runs it directly.
     under: Vec<String>,
     process: Option<Child>,
@@ -141,6 +143,7 @@ impl TestServer {
             folder,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             variables: Vec::new(),
+            listen: Ipv4Addr::LOCALHOST.into(),
             under: Vec::new(),
             process: None,
             client: TestClient {
@@ -169,6 +172,11 @@ impl TestServer {
     /// Sets a variable for the process when it is started the next time.
     pub fn set(&mut self, variable: &str, value: &str) {
         self.variables.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Has the process listen on another address than loopback's first, from the next start on.
+    pub fn listen_on(&mut self, address: IpAddr) {
+        self.listen = address;
     }
 
     /// Has another program run the binary from the next start on, as `strace` does. It has to become the binary: signals go to it.
@@ -218,7 +226,7 @@ impl TestServer {
         let mut command = Command::new(words.next().expect("there is the binary"));
         command
             .args(words)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", &SocketAddr::new(self.listen, 0).to_string(), "--data"])
             .arg(self.data())
             .args(&self.arguments)
             .env("TIDINGS_LOG_FORMAT", "json")
@@ -252,16 +260,30 @@ impl TestServer {
         process.kill().await.expect("a running process can be killed");
     }
 
-    /// SIGTERM, and waits for its end. The exit code.
-    pub async fn terminate(&mut self) -> Option<i32> {
-        let mut process = self.process.take().expect("it runs");
-        let id = process.id().expect("it has not ended").to_string();
+    /// SIGSTOP: it stands still, and everything that it has open stays open.
+    pub async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub async fn resume(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.id().expect("it runs").to_string();
         let told = Command::new("kill")
-            .args(["-TERM", &id])
+            .args([signal, &id])
             .status()
             .await
             .expect("there is a kill command");
         assert!(told.success());
+    }
+
+    /// SIGTERM, and waits for its end. The exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        self.signal("-TERM").await;
+        let mut process = self.process.take().expect("it runs");
         match within(&SystemClock::new(), PATIENCE, process.wait()).await {
             Ok(status) => status.expect("a child can be waited for").code(),
             Err(TimedOut) => panic!("it did not end within a minute"),

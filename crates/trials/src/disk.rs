@@ -4,24 +4,16 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::say;
+use crate::tools::{need, run};
 
-/// Tools that are not on every machine, with the Debian package that has them.
-const TOOLS: [(&str, &str); 5] = [
-    ("mount", "mount"),
-    ("umount", "mount"),
-    ("mkfs.ext4", "e2fsprogs"),
-    ("xfs_io", "xfsprogs"),
-    ("strace", "strace"),
-];
 /// What a disk is filled with, in bytes at a time.
 const BLOCK: usize = 64 * 1024;
 
@@ -143,44 +135,10 @@ impl Drop for Disk {
     }
 }
 
-/// Runs a tool to its end, in a group of its own: whoever stops the trial does not stop it from being cleaned up.
-fn run(command: &mut Command) -> anyhow::Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let ended = match command.process_group(0).output() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{}", missing(&name)),
-        ended => ended.with_context(|| format!("cannot run {name}"))?,
-    };
-    let said = String::from_utf8_lossy(&ended.stderr);
-    ensure!(ended.status.success(), "{name} failed: {}", said.trim());
-    Ok(())
-}
-
-fn missing(name: &str) -> String {
-    let package = TOOLS.iter().find(|(tool, _)| *tool == name).map_or(name, |(_, package)| package);
-    format!("{name} is not on this machine: apt-get install {package}")
-}
-
 /// Whether the power can be cut on this machine, and what is missing if not.
 pub fn can_cut_power() -> anyhow::Result<()> {
     need("strace")?;
     let mut disk = Disk::image(16)?;
     disk.cut_off()?;
     disk.mount_again()
-}
-
-/// Fails unless a tool is there.
-pub(crate) fn need(name: &str) -> anyhow::Result<()> {
-    run(Command::new(name).arg("--version"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tool_that_is_missing_is_named_with_its_package() {
-        assert_eq!(missing("xfs_io"), "xfs_io is not on this machine: apt-get install xfsprogs");
-        let error = need("no-such-tool-anywhere").unwrap_err().to_string();
-        assert!(error.contains("is not on this machine"), "{error}");
-    }
 }

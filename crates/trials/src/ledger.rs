@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,7 +32,18 @@ struct Book {
     sent: u64,
     accepted: HashMap<u64, EventId>,
     events: HashMap<EventId, u64>,
-    arrived: HashMap<(Manner, u64), u32>,
+    /// Events that go nowhere but to that receiver, or to none at all.
+    apart: HashMap<u64, Option<Manner>>,
+    arrived: HashMap<(Manner, u64), Seen>,
+    again: Vec<Again>,
+    /// Receivers whose webhook may be there or not, and like this or that.
+    uncertain: HashSet<Manner>,
+    /// Events whose first attempt has no answer.
+    held: HashSet<u64>,
+    /// From then on every attempt has one.
+    released_us: Option<u64>,
+    /// When each address was heard of the last time.
+    heard: HashMap<IpAddr, u64>,
     /// What was accepted and has not arrived where it has to.
     missing: HashSet<(Manner, u64)>,
     arrivals: u64,
@@ -40,6 +52,40 @@ struct Book {
     /// While the disk is being taken away, any answer but 202 will do.
     excused: bool,
     broken: Broken,
+}
+
+/// A delivery that was received and answered 2xx: how often, and when the last time.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    times: u32,
+    first: Moment,
+    last_us: u64,
+}
+
+/// When something came, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at_us: u64,
+    pub(crate) from: IpAddr,
+}
+
+/// A delivery that came although it had come before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    pub(crate) event: EventId,
+    /// When it had come before.
+    pub(crate) before_us: u64,
+}
+
+/// What came to a receiver.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) manner: Manner,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) body: &'a [u8],
+    /// Whether it is answered 2xx.
+    pub(crate) well: bool,
+    pub(crate) moment: Moment,
 }
 
 /// Broken promises.
@@ -58,11 +104,74 @@ impl Broken {
     }
 }
 
+impl Book {
+    /// Whether an event may come to a receiver.
+    fn gets(&self, manner: Manner, number: u64) -> bool {
+        match self.apart.get(&number) {
+            Some(only) => *only == Some(manner),
+            None => manner.gets(number),
+        }
+    }
+
+    /// Where an event has to come to.
+    fn destinations(&self, number: u64) -> Vec<Manner> {
+        match self.apart.get(&number) {
+            Some(only) => only.iter().copied().collect(),
+            None => Manner::ALL.into_iter().filter(|manner| manner.must_get(number)).collect(),
+        }
+    }
+
+    /// Holds an arrival against what was sent, and gives the event.
+    fn recognise(&mut self, arrival: &Arrival<'_>) -> Option<(u64, EventId)> {
+        let Arrival {
+            manner, id, body, well, ..
+        } = *arrival;
+        let Some(Written { number, filling: written }) = written(body) else {
+            self.broken
+                .add(format!("what arrived as {id:?} was never sent: {}", String::from_utf8_lossy(body)));
+            return None;
+        };
+        if number >= self.sent {
+            self.broken.add(format!("event {number} arrived and was never sent"));
+            return None;
+        }
+        if written != filling(number) {
+            self.broken.add(format!("event {number} arrived altered"));
+            return None;
+        }
+        let Some(id) = id.and_then(|id| id.parse::<EventId>().ok()) else {
+            self.broken.add(format!("event {number} arrived as {id:?}"));
+            return None;
+        };
+        if let Some(accepted) = self.accepted.get(&number).copied()
+            && accepted != id
+        {
+            self.broken
+                .add(format!("event {number} was accepted as {accepted} and arrived as {id}"));
+        }
+        if well && !self.gets(manner, number) {
+            self.broken.add(format!(
+                "event {number}, which is {id}, arrived at {manner:?}, whose webhook may not have it"
+            ));
+        }
+        Some((number, id))
+    }
+}
+
 /// The part of a delivered body that the ledger wrote.
 #[derive(Deserialize)]
 struct Written {
     number: u64,
     filling: String,
+}
+
+fn written(body: &[u8]) -> Option<Written> {
+    serde_json::from_slice(body).ok()
+}
+
+/// The number of the event whose body that is.
+pub(crate) fn number_of(body: &[u8]) -> Option<u64> {
+    written(body).map(|written| written.number)
 }
 
 /// The payload of the event with that number: 16 to 656 bytes of filling.
@@ -82,6 +191,54 @@ impl Ledger {
         book.sent - 1
     }
 
+    /// The same for an event that goes nowhere but to that receiver, or to none.
+    pub(crate) fn begin_apart(&self, only: Option<Manner>) -> u64 {
+        let mut book = self.book.lock();
+        let number = book.sent;
+        book.apart.insert(number, only);
+        book.sent += 1;
+        number
+    }
+
+    /// The number that the next event will have.
+    pub(crate) fn next(&self) -> u64 {
+        self.book.lock().sent
+    }
+
+    /// What the webhook of that receiver is like, or whether there is one, is not known any more.
+    pub(crate) fn is_uncertain(&self, manner: Manner) {
+        let mut book = self.book.lock();
+        book.missing.retain(|(missing, _)| *missing != manner);
+        book.uncertain.insert(manner);
+        drop(book);
+        self.moved.notify_waiters();
+    }
+
+    /// Somebody sends from there.
+    pub(crate) fn hears(&self, moment: Moment) {
+        self.book.lock().heard.insert(moment.from, moment.at_us);
+    }
+
+    /// When that address was heard the last time.
+    pub(crate) fn heard(&self, from: IpAddr) -> Option<u64> {
+        self.book.lock().heard.get(&from).copied()
+    }
+
+    /// Whether this is the first attempt of an event, which has no answer.
+    pub(crate) fn holds(&self, number: u64, at_us: u64) -> bool {
+        let mut book = self.book.lock();
+        let first = book.held.insert(number);
+        let released = book.released_us.is_some_and(|released| at_us >= released);
+        drop(book);
+        self.moved.notify_waiters();
+        first && !released
+    }
+
+    /// Has first attempts answered from then on, or never.
+    pub(crate) fn release(&self, from_us: Option<u64>) {
+        self.book.lock().released_us = from_us;
+    }
+
     /// The event was answered 202, as a repetition of a request that had no answer or not.
     pub(crate) fn accepted(&self, number: u64, id: EventId, repeated: bool) {
         let mut book = self.book.lock();
@@ -97,11 +254,12 @@ impl Ledger {
         {
             book.broken.add(format!("{id} was given to event {other} and to event {number}"));
         }
-        for manner in Manner::ALL.into_iter().filter(|manner| manner.must_get(number)) {
-            if !book.arrived.contains_key(&(manner, number)) {
+        for manner in book.destinations(number) {
+            if !book.uncertain.contains(&manner) && !book.arrived.contains_key(&(manner, number)) {
                 book.missing.insert((manner, number));
             }
         }
+        drop(book);
         self.moved.notify_waiters();
     }
 
@@ -142,36 +300,41 @@ impl Ledger {
         self.book.lock().broken.add(words);
     }
 
-    /// A delivery was received whole; `well`: and was answered 2xx.
-    pub(crate) fn arrived(&self, manner: Manner, id: Option<&str>, body: &[u8], well: bool) {
+    /// A delivery was received whole.
+    pub(crate) fn arrived(&self, arrival: &Arrival<'_>) {
+        let (manner, moment) = (arrival.manner, arrival.moment);
         let mut book = self.book.lock();
+        if book.uncertain.contains(&manner) {
+            return;
+        }
         book.arrivals += 1;
-        let Ok(written) = serde_json::from_slice::<Written>(body) else {
-            return book
-                .broken
-                .add(format!("what arrived as {id:?} was never sent: {}", String::from_utf8_lossy(body)));
-        };
-        if written.number >= book.sent {
-            return book.broken.add(format!("event {} arrived and was never sent", written.number));
-        }
-        if written.filling != filling(written.number) {
-            return book.broken.add(format!("event {} arrived altered", written.number));
-        }
-        let Some(id) = id.and_then(|id| id.parse::<EventId>().ok()) else {
-            return book.broken.add(format!("event {} arrived as {id:?}", written.number));
-        };
-        if let Some(accepted) = book.accepted.get(&written.number).copied()
-            && accepted != id
-        {
-            book.broken
-                .add(format!("event {} was accepted as {accepted} and arrived as {id}", written.number));
-        }
-        if well {
-            *book.arrived.entry((manner, written.number)).or_default() += 1;
-            book.missing.remove(&(manner, written.number));
+        let Some((number, event)) = book.recognise(arrival) else { return };
+        if arrival.well {
+            let at_us = moment.at_us;
+            let before = book.arrived.get(&(manner, number)).copied();
+            if let Some(Seen { last_us: before_us, .. }) = before {
+                book.again.push(Again { event, before_us });
+            }
+            let seen = Seen {
+                times: before.map_or(0, |seen| seen.times) + 1,
+                first: before.map_or(moment, |seen| seen.first),
+                last_us: at_us,
+            };
+            book.arrived.insert((manner, number), seen);
+            book.missing.remove(&(manner, number));
         }
         drop(book);
         self.moved.notify_waiters();
+    }
+
+    /// The deliveries that came again, so far.
+    pub(crate) fn again(&self) -> Vec<Again> {
+        self.book.lock().again.clone()
+    }
+
+    /// When an event came to a receiver for the first time, of the times that were answered 2xx.
+    pub(crate) fn came(&self, manner: Manner, number: u64) -> Option<Moment> {
+        self.book.lock().arrived.get(&(manner, number)).map(|seen| seen.first)
     }
 
     /// Events that were answered 202, so far.
@@ -218,6 +381,12 @@ impl Ledger {
         self.until(clock, patience, |book| book.accepted.len() >= wanted).await
     }
 
+    /// Waits until an event is accepted that has this number or a later one. False: none was.
+    pub(crate) async fn accepts_from(&self, clock: &dyn Clock, patience: Duration, number: u64) -> bool {
+        let accepted = self.until(clock, patience, |book| book.accepted.keys().any(|accepted| *accepted >= number));
+        within(clock, patience, accepted).await == Ok(true)
+    }
+
     /// Waits until so many more requests were refused for the moment. False: for so long nothing moved any more.
     pub(crate) async fn is_refused_more(&self, clock: &dyn Clock, patience: Duration, more: u64) -> bool {
         let wanted = self.refused_count() + more;
@@ -227,6 +396,21 @@ impl Ledger {
     /// Waits until everything that was accepted has arrived where it has to. False: for so long nothing moved any more.
     pub(crate) async fn everything_arrives(&self, clock: &dyn Clock, patience: Duration) -> bool {
         self.until(clock, patience, |book| book.missing.is_empty()).await
+    }
+
+    /// Waits until an event has come where it has to. False: it did not.
+    pub(crate) async fn arrives(&self, clock: &dyn Clock, patience: Duration, number: u64) -> bool {
+        let wanted = |book: &Book| {
+            let mut destinations = book.destinations(number).into_iter();
+            destinations.all(|manner| book.arrived.contains_key(&(manner, number)))
+        };
+        within(clock, patience, self.until(clock, patience, wanted)).await == Ok(true)
+    }
+
+    /// Waits until the first attempt of an event is held. False: there was none.
+    pub(crate) async fn is_held(&self, clock: &dyn Clock, patience: Duration, number: u64) -> bool {
+        let held = self.until(clock, patience, |book| book.held.contains(&number));
+        within(clock, patience, held).await == Ok(true)
     }
 
     /// Holds the book against what the server says that it has stored.
@@ -249,7 +433,7 @@ impl Ledger {
         Audit {
             accepted: book.accepted.len(),
             deliveries: book.arrived.len(),
-            duplicates: book.arrived.values().map(|times| u64::from(*times) - 1).sum(),
+            duplicates: book.again.len() as u64,
             refused: book.refused,
             repeated: book.repeated,
             lost: book.missing.len(),
@@ -314,9 +498,22 @@ mod tests {
         EventId::new(Timestamp::from_seconds(1_700_000_000), number)
     }
 
+    fn arrived(ledger: &Ledger, manner: Manner, id: EventId, body: &str) {
+        ledger.arrived(&Arrival {
+            manner,
+            id: Some(&id.to_string()),
+            body: body.as_bytes(),
+            well: true,
+            moment: Moment {
+                at_us: 0,
+                from: IpAddr::from([127, 0, 0, 1]),
+            },
+        });
+    }
+
     fn delivered(ledger: &Ledger, number: u64, id: EventId) {
-        for manner in Manner::ALL {
-            ledger.arrived(manner, Some(&id.to_string()), payload(number).as_bytes(), true);
+        for manner in Manner::ALL.into_iter().filter(|manner| manner.gets(number)) {
+            arrived(ledger, manner, id, &payload(number));
         }
     }
 
@@ -333,7 +530,7 @@ mod tests {
         delivered(&ledger, number, id(1));
         delivered(&ledger, number, id(1));
         let words = told(&ledger, &[id(1)]);
-        assert!(words.starts_with("1 events accepted") && words.contains("5 duplicates"), "{words}");
+        assert!(words.starts_with("1 events accepted") && words.contains("4 duplicates"), "{words}");
     }
 
     #[test]
@@ -360,7 +557,23 @@ mod tests {
         assert!(told(&ledger, &[id(1)]).contains("was never sent"));
         let (ledger, number) = accepted();
         let altered = payload(number).replace("filling\":\"0", "filling\":\"1");
-        ledger.arrived(Manner::Healthy, Some(&id(1).to_string()), altered.as_bytes(), true);
+        arrived(&ledger, Manner::Healthy, id(1), &altered);
         assert!(told(&ledger, &[id(1)]).contains("arrived altered"));
+        let (ledger, number) = accepted();
+        arrived(&ledger, Manner::Hanging, id(1), &payload(number));
+        assert!(told(&ledger, &[id(1)]).contains("may not have it"));
+    }
+
+    #[test]
+    fn an_event_apart_goes_where_it_is_meant_to_go_and_nowhere_else() {
+        let (ledger, here) = (Ledger::default(), Manner::Changing(1));
+        let (one, none) = (ledger.begin_apart(Some(here)), ledger.begin_apart(None));
+        ledger.accepted(one, id(1), false);
+        ledger.accepted(none, id(2), false);
+        assert!(told(&ledger, &[id(1), id(2)]).contains("did not arrive at Changing(1)"));
+        arrived(&ledger, here, id(1), &payload(one));
+        assert!(told(&ledger, &[id(1), id(2)]).contains("0 lost"));
+        arrived(&ledger, here, id(2), &payload(none));
+        assert!(told(&ledger, &[id(1), id(2)]).contains("may not have it"));
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tidings_testkit::unless_told_to_stop;
-use tidings_trials::{Damage, Full, Kills, Load, Power, damage, full, kills, load, power, read_only};
+use tidings_trials::{
+    CutOff, Damage, Failover, Full, Kills, Load, Nodes, Power, cut_off, damage, failover, full, kills, load, nodes, power, read_only,
+};
 
 /// Trials of the real binary, with a ledger that the client keeps. Each ends with the figures, and with an error when a promise was broken.
 #[derive(Parser)]
@@ -16,6 +18,9 @@ Examples:
   cargo xtask trials kills --rounds 200
   cargo xtask trials kills --rounds 200 --seed 4711  # the same moments again
   cargo xtask trials power --cuts 40                 # needs root and loop devices
+  cargo xtask trials nodes --rounds 50               # needs PostgreSQL, as do the others of several nodes
+  cargo xtask trials cut-off --rounds 10             # needs root
+  cargo xtask trials failover --rounds 10            # needs patroni and etcd-server
   cargo xtask trials load --minutes 30")]
 struct Args {
     /// The `tidings` binary.
@@ -66,6 +71,30 @@ enum Trial {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Three nodes beside one PostgreSQL are killed and stopped, and their database is restarted, under load. Needs PostgreSQL.
+    Nodes {
+        /// How often: in each round two kills, one stop, and in every third a restart of the database.
+        #[arg(long, default_value_t = 50)]
+        rounds: u32,
+        /// The seed; one of chance when it is not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// A node in a network of its own is cut off from the database that it shares with two others, and healed. Needs root, PostgreSQL and iproute2.
+    CutOff {
+        /// How often.
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+    },
+    /// Three nodes beside a PostgreSQL of three servers that Patroni runs, whose leader dies under load. Needs PostgreSQL, patroni and etcd.
+    Failover {
+        /// How often.
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+        /// The seed; one of chance when it is not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Mixed traffic, with restarts in between, and a look at what the server takes.
     Load {
         /// How long.
@@ -80,7 +109,7 @@ enum Trial {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    unless_told_to_stop(run(args)).await?;
+    unless_told_to_stop(Box::pin(run(args))).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,6 +132,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Trial::Damage { rounds, seed } => {
             let seed = seed.unwrap_or_else(chance);
             damage(binary, Damage { rounds, seed }).await?.hold()
+        }
+        Trial::Nodes { rounds, seed } => {
+            let seed = seed.unwrap_or_else(chance);
+            nodes(binary, Nodes { rounds, seed }).await.map(drop)
+        }
+        Trial::CutOff { rounds } => cut_off(binary, CutOff { rounds }).await.map(drop),
+        Trial::Failover { rounds, seed } => {
+            let seed = seed.unwrap_or_else(chance);
+            failover(binary, Failover { rounds, seed }).await.map(drop)
         }
         Trial::Load { minutes, lifetime } => {
             let (duration, lifetime) = (Duration::from_secs(minutes * 60), Duration::from_secs(lifetime));

@@ -14,9 +14,10 @@ use anyhow::{Context as _, ensure};
 use fastrand::Rng;
 use tidings_runtime::Clock;
 
-use crate::disk::{self, Disk};
+use crate::disk::Disk;
 use crate::say;
 use crate::site::{PATIENCE, Site};
+use crate::tools::need;
 
 const PRODUCERS: u64 = 6;
 const REST: Duration = Duration::from_millis(2);
@@ -84,7 +85,7 @@ enum Syncs {
 /// Cuts the power again and again. Gives what the server lost, which is nothing, and what the control lost, which is something.
 pub async fn power(binary: &Path, plan: Power) -> anyhow::Result<(Losses, Losses)> {
     say(&format!("power: {} cuts, seed {}", plan.cuts, plan.seed));
-    disk::need("strace")?;
+    need("strace")?;
     let kept = series(binary, plan, Syncs::Done).await?;
     say(&format!("power, as it is: {kept}"));
     ensure!(kept.lost == 0, "events that were answered 202 are gone");

@@ -1,35 +1,31 @@
-//! Where a trial happens: the real server as a process, its receivers and webhooks, producers that do not give up, and the ledger.
+//! Where a trial of one server happens: the real server as a process, its receivers and webhooks, producers, and the ledger.
 //!
 //! Never knows: what is done to the server.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use http::{Method, header};
 use tidings_model::EventId;
-use tidings_runtime::{Clock, SystemClock, TimedOut, within};
+use tidings_runtime::SystemClock;
 use tidings_testkit::TestServer;
 use tidings_testkit::server::{Answer, Refused, TestClient};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::ledger::{Audit, Ledger, payload};
-use crate::receivers::{KEYS, Manner, Receivers};
+use crate::ledger::{Audit, Ledger};
+use crate::producers::{Courier, Doors, Entrance, Producers};
+use crate::receivers::{KEYS, Manner, Receivers, SECRET};
 
 /// A request that has no answer by then counts as one without.
 const ANSWER: Duration = Duration::from_secs(30);
 /// What is to come has time while anything moves; this long after the last movement, it is not coming.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a producer waits before it asks again after a refusal.
-const AGAIN: Duration = Duration::from_millis(200);
 /// Seconds before each attempt: short, so that what fails comes to its end within a trial. All of it outlasts the span of a flapping receiver.
 const SCHEDULE: &str = "[0,1,1,2,2,3,3,4,4,5]";
-/// The shortest deadline of an attempt that can be set, in milliseconds.
-const DEADLINE_MS: u64 = 1_000;
+/// The shortest deadline of an attempt that can be set.
+const DEADLINE: Duration = Duration::from_secs(1);
 
 /// See the module. Everything ends when this is dropped.
 pub(crate) struct Site {
@@ -42,13 +38,9 @@ pub(crate) struct Site {
     /// Ids of the webhooks, in the order of [`Manner::ALL`].
     pub(crate) webhooks: Vec<String>,
     receivers: Receivers,
-    keys: Arc<[String]>,
     /// Where producers find the server, while it is up.
-    doors: watch::Sender<Option<TestClient>>,
-    producers: JoinSet<()>,
-    enough: Arc<AtomicBool>,
-    /// Names the producers' idempotency keys apart from those of other trials on the same data.
-    name: u64,
+    entrance: Entrance,
+    producers: Producers,
 }
 
 impl Site {
@@ -58,83 +50,43 @@ impl Site {
             Some(folder) => TestServer::start_in(binary, folder).await,
             None => TestServer::start(binary).await,
         };
-        let environment = server.environment().await;
-        let settings = format!(r#"{{"settings":{{"retrySchedule":{SCHEDULE},"timeoutMs":{DEADLINE_MS}}}}}"#);
-        taken(&server.patch(&format!("/v1/environments/{environment}"), &settings).await)?;
-        let types = server.get("/v1/event-types").await;
-        let keys = types.json["data"].as_array().into_iter().flatten();
-        let keys: Arc<[String]> = keys
-            .filter_map(|kind| Some(kind["key"].as_str()?.to_owned()))
-            .take(KEYS as usize)
-            .collect();
-        ensure!(keys.len() == KEYS as usize, "too few event types: {}", types.json);
+        let clock = SystemClock::new();
         let ledger = Arc::new(Ledger::default());
-        let receivers = Receivers::start(Arc::clone(&ledger)).await?;
-        let mut site = Self {
-            doors: watch::Sender::new(Some(server.client())),
+        let receivers = Receivers::start(Ipv4Addr::LOCALHOST.into(), Arc::clone(&ledger), clock).await?;
+        let Furniture { keys, webhooks } = furnish(&server, &receivers, DEADLINE).await?;
+        let entrance = Entrance::closed(1);
+        entrance.open(0, server.client());
+        let courier = Courier::new(entrance.doors(), Arc::clone(&ledger), clock, keys, ANSWER);
+        Ok(Self {
             server,
             ledger,
-            clock: SystemClock::new(),
-            webhooks: Vec::new(),
+            clock,
+            webhooks,
             receivers,
-            keys,
-            producers: JoinSet::new(),
-            enough: Arc::default(),
-            name: fastrand::u64(..),
-        };
-        for manner in Manner::ALL {
-            let keys: Vec<_> = (0..KEYS)
-                .filter(|key| manner.gets(*key))
-                .map(|key| &site.keys[key as usize])
-                .collect();
-            let webhook = serde_json::json!({"url": site.receivers.url(manner), "eventKeys": keys, "secret": "correct-horse"});
-            let created = site.server.post("/v1/webhooks", &webhook.to_string()).await;
-            let id = taken(&created)?.json["id"].as_str().context("a webhook has an id")?;
-            site.webhooks.push(id.to_owned());
-        }
-        Ok(site)
+            entrance,
+            producers: Producers::of(courier),
+        })
     }
 
     /// Sets that many producers to work, each of which rests that long between two events.
     pub(crate) fn produce(&mut self, producers: u64, rest: Duration) {
-        self.enough.store(false, Ordering::SeqCst);
-        for _ in 0..producers {
-            let producer = Producer {
-                doors: self.doors.subscribe(),
-                ledger: Arc::clone(&self.ledger),
-                clock: self.clock,
-                keys: Arc::clone(&self.keys),
-                enough: Arc::clone(&self.enough),
-                rest,
-                name: self.name,
-            };
-            self.producers.spawn(producer.work());
-        }
+        self.producers.work(producers, rest);
     }
 
     /// Has the producers begin nothing more, and waits until what they began is answered.
     pub(crate) async fn finish_producing(&mut self) -> anyhow::Result<()> {
-        self.enough.store(true, Ordering::SeqCst);
-        let answered = async { while self.producers.join_next().await.is_some() {} };
-        let patience = 2 * PATIENCE;
-        let ended = within(&self.clock, patience, answered).await;
-        ensure!(
-            ended != Err(TimedOut),
-            "requests were not answered 202 within {} s",
-            patience.as_secs()
-        );
-        Ok(())
+        self.producers.finish().await
     }
 
     /// kill -9.
     pub(crate) async fn kill(&mut self) {
-        self.doors.send_replace(None);
+        self.entrance.close(0);
         self.server.kill().await;
     }
 
     /// SIGTERM, and its end. The exit status.
     pub(crate) async fn terminate(&mut self) -> Option<i32> {
-        self.doors.send_replace(None);
+        self.entrance.close(0);
         self.server.terminate().await
     }
 
@@ -154,12 +106,12 @@ impl Site {
 
     /// Lets the producers in.
     pub(crate) fn open_doors(&self) {
-        self.doors.send_replace(Some(self.server.client()));
+        self.entrance.open(0, self.server.client());
     }
 
     /// Where the server is found, while it is up.
-    pub(crate) fn doors(&self) -> watch::Receiver<Option<TestClient>> {
-        self.doors.subscribe()
+    pub(crate) fn doors(&self) -> Doors {
+        self.entrance.doors()
     }
 
     /// The URL of a receiver.
@@ -169,22 +121,7 @@ impl Site {
 
     /// The ids of the stored events, as far as they are newer than `after`, by the server's own list.
     pub(crate) async fn stored(&self, after: Option<EventId>) -> anyhow::Result<BTreeSet<EventId>> {
-        let mut stored = BTreeSet::new();
-        let mut cursor = String::new();
-        loop {
-            let page = self.server.get(&format!("/v1/events?limit=200{cursor}")).await;
-            for event in taken(&page)?.json["data"].as_array().context("a list has rows")? {
-                let id: EventId = event["id"].as_str().unwrap_or_default().parse().context("an event has an id")?;
-                if after.is_some_and(|after| id <= after) {
-                    return Ok(stored);
-                }
-                ensure!(stored.insert(id), "{id} is listed twice");
-            }
-            match page.json["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok(stored),
-            }
-        }
+        stored(&self.server, after).await
     }
 
     /// Ends the producers, waits for everything that has to arrive, and holds the ledger against the server's list.
@@ -202,60 +139,59 @@ pub(crate) fn taken(answer: &Answer) -> anyhow::Result<&Answer> {
     Ok(answer)
 }
 
-/// Sends events one after the other, each under a key of its own, again and again until it is answered 202.
-struct Producer {
-    doors: watch::Receiver<Option<TestClient>>,
-    ledger: Arc<Ledger>,
-    clock: SystemClock,
-    keys: Arc<[String]>,
-    enough: Arc<AtomicBool>,
-    rest: Duration,
-    name: u64,
+/// What a trial needs in an environment.
+pub(crate) struct Furniture {
+    /// Every key of the catalogue. The first [`KEYS`] are those of the producers.
+    pub(crate) keys: Arc<[String]>,
+    /// Ids of the webhooks, in the order of [`Manner::ALL`].
+    pub(crate) webhooks: Vec<String>,
 }
 
-impl Producer {
-    async fn work(mut self) {
-        while !self.enough.load(Ordering::SeqCst) {
-            let number = self.ledger.begin();
-            if !self.send(number).await {
-                return;
-            }
-            self.clock.sleep(self.rest).await;
-        }
+/// Sets an environment up: short schedules, so that what fails comes to its end within a trial, and a webhook for every manner of receiver.
+pub(crate) async fn furnish(server: &TestClient, receivers: &Receivers, deadline: Duration) -> anyhow::Result<Furniture> {
+    let environment = server.environment().await;
+    let deadline = deadline.as_millis();
+    let settings = format!(r#"{{"settings":{{"httpAllowed":true,"retrySchedule":{SCHEDULE},"timeoutMs":{deadline}}}}}"#);
+    taken(&server.patch(&format!("/v1/environments/{environment}"), &settings).await)?;
+    let types = server.get("/v1/event-types").await;
+    let keys = types.json["data"].as_array().into_iter().flatten();
+    let keys: Arc<[String]> = keys.filter_map(|kind| Some(kind["key"].as_str()?.to_owned())).collect();
+    ensure!(keys.len() >= KEYS as usize, "too few event types: {}", types.json);
+    let mut webhooks = Vec::new();
+    for manner in Manner::ALL {
+        let subscribed: Vec<_> = (0..KEYS)
+            .filter(|key| manner.subscribes(*key))
+            .map(|key| &*keys[key as usize])
+            .collect();
+        let created = server.post("/v1/webhooks", &webhook(receivers, manner, &subscribed)).await;
+        let id = taken(&created)?.json["id"].as_str().context("a webhook has an id")?;
+        webhooks.push(id.to_owned());
     }
+    Ok(Furniture { keys, webhooks })
+}
 
-    /// False: the trial is over.
-    async fn send(&mut self, number: u64) -> bool {
-        let key = &self.keys[(number % KEYS) as usize];
-        let body = format!(r#"{{"eventKey":"{key}","payload":{}}}"#, payload(number));
-        let promise = format!("{:x}-{number}", self.name);
-        loop {
-            let Ok(Some(client)) = self.doors.wait_for(Option::is_some).await.map(|client| client.clone()) else {
-                return false;
-            };
-            let headers = [("idempotency-key", promise.as_str())];
-            let asking = client.ask_with(Method::POST, "/v1/events", &body, &headers);
-            match within(&self.clock, ANSWER, asking).await {
-                Ok(Some(answer)) if self.note(number, &answer) => return true,
-                Ok(None) => self.clock.sleep(AGAIN / 10).await, // it is ending, or has ended
-                Ok(Some(_)) | Err(TimedOut) => self.clock.sleep(AGAIN).await,
-            }
-        }
-    }
+/// The webhook of a receiver, as it is asked for.
+pub(crate) fn webhook(receivers: &Receivers, manner: Manner, keys: &[&str]) -> String {
+    let url = receivers.url(manner);
+    serde_json::json!({"url": url, "eventKeys": keys, "secret": SECRET, "tenantId": manner.tenant()}).to_string()
+}
 
-    /// Writes an answer into the ledger. False: it has to be sent again.
-    fn note(&self, number: u64, answer: &Answer) -> bool {
-        let id = answer.json["id"].as_str().and_then(|id| id.parse().ok());
-        match (answer.status, id) {
-            (202, Some(id)) => {
-                self.ledger.accepted(number, id, answer.json["repeated"].as_bool() == Some(true));
-                return true;
+/// The ids of the stored events, as far as they are newer than `after`, by a server's own list.
+pub(crate) async fn stored(server: &TestClient, after: Option<EventId>) -> anyhow::Result<BTreeSet<EventId>> {
+    let mut stored = BTreeSet::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.get(&format!("/v1/events?limit=200{cursor}")).await;
+        for event in taken(&page)?.json["data"].as_array().context("a list has rows")? {
+            let id: EventId = event["id"].as_str().unwrap_or_default().parse().context("an event has an id")?;
+            if after.is_some_and(|after| id <= after) {
+                return Ok(stored);
             }
-            (503, _) if answer.headers.contains_key(header::RETRY_AFTER) => self.ledger.refused(),
-            (status, _) => self
-                .ledger
-                .answered_wrongly(format!("event {number} was answered {status}: {}", answer.json)),
+            ensure!(stored.insert(id), "{id} is listed twice");
         }
-        false
+        match page.json["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(stored),
+        }
     }
 }

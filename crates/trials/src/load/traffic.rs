@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::ledger::Ledger;
-use crate::receivers::Manner;
+use crate::producers::Doors;
+use crate::receivers::{Manner, SECRET};
 use crate::site::Site;
 
 /// Rest between two requests.
@@ -97,7 +98,7 @@ impl Traffic {
 
 /// Somebody who clicks through everything.
 struct Somebody {
-    doors: watch::Receiver<Option<TestClient>>,
+    doors: Doors,
     ending: watch::Receiver<bool>,
     clock: SystemClock,
     ledger: Arc<Ledger>,
@@ -110,9 +111,7 @@ impl Somebody {
     async fn work(mut self, seed: u64) {
         let mut dice = Rng::with_seed(seed);
         while !*self.ending.borrow() {
-            let Ok(Some(client)) = self.doors.wait_for(Option::is_some).await.map(|client| client.clone()) else {
-                return;
-            };
+            let Some((_, client)) = self.doors.any(None).await else { return };
             match dice.u8(0..10) {
                 0..6 => self.read(&client, &mut dice).await,
                 6..8 => self.edit(&client, &mut dice).await,
@@ -137,7 +136,7 @@ impl Somebody {
 
     /// A webhook that is there for a moment, to a receiver that fails.
     async fn come_and_go(&self, client: &TestClient) {
-        let webhook = json!({"url": self.failing, "eventKeys": ["*"]}).to_string();
+        let webhook = json!({"url": self.failing, "eventKeys": ["*"], "secret": SECRET}).to_string();
         let Some(made) = self.ask(client, Method::POST, "/v1/webhooks", &webhook, &self.requests.edits).await else {
             return;
         };
