@@ -38,7 +38,8 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(router: Router, clock: Arc<dyn Clock>, places: Arc<Places>, closing: Shutdown) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
-        http.http1().max_buf_size(HEAD_BYTES_MAX);
+        // What a caller asked for is done also when it hangs up before the answer: an event that was stored is on its way at once.
+        http.http1().max_buf_size(HEAD_BYTES_MAX).half_close(true);
         http.http2()
             .max_header_list_size(HEAD_BYTES_MAX as u32)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);

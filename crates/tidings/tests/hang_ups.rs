@@ -1,0 +1,34 @@
+//! Callers that hang up before they have their answer.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use serde_json::json;
+use tidings_testkit::{TestReceiver, TestServer};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
+const CALLERS: usize = 150;
+const EVENT: &str = r#"{"eventKey":"frontegg.user.created","payload":{"user":{"id":"u"}}}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_was_stored_is_delivered_at_once_although_its_caller_hung_up() {
+    let (server, receiver) = (TestServer::start(BINARY).await, TestReceiver::start().await);
+    let draft = json!({"url": receiver.url("/"), "eventKeys": ["*"], "secret": "correct-horse"});
+    assert_eq!(server.post("/v1/webhooks", &draft.to_string()).await.status, 201);
+    for patience in 0..CALLERS {
+        let client = server.client();
+        let asking = tokio::spawn(async move { client.post("/v1/events", EVENT).await });
+        for _ in 0..patience * 20 {
+            tokio::task::yield_now().await;
+        }
+        asking.abort();
+    }
+    assert_eq!(server.post("/v1/events", EVENT).await.status, 202);
+    let path = format!("/v1/deliveries?limit={}", CALLERS + 1);
+    let all_are_delivered = |list: &serde_json::Value| {
+        let deliveries = list["data"].as_array().unwrap();
+        deliveries.iter().all(|delivery| delivery["status"] == "delivered")
+    };
+    let list = server.until(&path, all_are_delivered).await;
+    let stored = list["data"].as_array().unwrap().len();
+    assert!(stored > 5, "only {stored} of {CALLERS} callers were heard before they hung up");
+}
