@@ -105,13 +105,13 @@ pub(crate) async fn apply(db: &Transaction<'_>, steps: Steps, at_millis: i64) ->
 
 /// Looks how a database's schema stands to these steps, and changes nothing.
 pub(crate) async fn look(db: &Transaction<'_>, steps: Steps) -> Outcome<Result<Schema, OpenError>> {
-    let found = match has_history(db).await? {
-        false => 0,
-        true => match version(db, steps).await? {
+    let mut found = 0;
+    if has_history(db).await? {
+        found = match version(db, steps).await? {
             Ok(found) => found,
             Err(refused) => return Ok(Err(refused)),
-        },
-    };
+        };
+    }
     let missing = &steps[found.min(steps.len())..];
     let works_from = missing.iter().map(|step| step.works_from).max().unwrap_or_default();
     let in_the_way = if found == 0 {
@@ -265,14 +265,13 @@ mod tests {
         assert_eq!(new.look().await.unwrap().unwrap().found, 2);
         drop(open(&database, STEPS).await.unwrap()); // it may also be started again
 
-        let beating = {
-            let old = old.clone();
-            tokio::spawn(async move { while old.beat(number, pulse()).await.unwrap().is_some() {} })
-        };
+        let mut beating = tokio::task::JoinSet::new();
+        let node = old.clone();
+        beating.spawn(async move { while node.beat(number, pulse()).await.unwrap().is_some() {} });
         let refused = open(&database, NARROWER).await.unwrap_err().to_string();
         assert!(refused.contains("stop one:8080 (0.1.0), and start this again"), "{refused}");
         old.strike_node(number, None).await.unwrap();
-        beating.await.unwrap();
+        beating.join_next().await.unwrap().unwrap();
         drop(open(&database, NARROWER).await.unwrap());
         assert!(join(&new).await.is_ok(), "the version in between works beside it");
         let late = join(&old).await.unwrap_err().to_string();

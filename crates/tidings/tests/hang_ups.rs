@@ -1,9 +1,8 @@
 //! Callers that hang up before they have their answer.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use serde_json::json;
 use tidings_testkit::{TestReceiver, TestServer};
+use tokio::task::JoinSet;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
 const CALLERS: usize = 150;
@@ -16,11 +15,12 @@ async fn an_event_that_was_stored_is_delivered_at_once_although_its_caller_hung_
     assert_eq!(server.post("/v1/webhooks", &draft.to_string()).await.status, 201);
     for patience in 0..CALLERS {
         let client = server.client();
-        let asking = tokio::spawn(async move { client.post("/v1/events", EVENT).await });
+        let mut asking = JoinSet::new();
+        asking.spawn(async move { client.post("/v1/events", EVENT).await });
         for _ in 0..patience * 20 {
             tokio::task::yield_now().await;
         }
-        asking.abort();
+        asking.abort_all();
     }
     assert_eq!(server.post("/v1/events", EVENT).await.status, 202);
     let path = format!("/v1/deliveries?limit={}", CALLERS + 1);
