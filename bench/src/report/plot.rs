@@ -177,7 +177,7 @@ fn nodes(drawn: &Drawn<'_>) -> Option<Chart> {
                 mark: None,
             },
             Panel {
-                title: "CPU per delivery: Tidings, PostgreSQL (paler), generator and sink (palest)".to_owned(),
+                title: "CPU per delivery (paler: PostgreSQL, then the rest)".to_owned(),
                 bars: costs,
                 mark: None,
             },
