@@ -107,6 +107,11 @@ impl Lanes {
         std::mem::take(&mut inner.held_back)
     }
 
+    /// Whether what is leased may be sent at that time.
+    pub(crate) fn is_trusted(&self, at: Timestamp) -> bool {
+        at < self.inner.lock().trusted_until
+    }
+
     /// So many nodes send to the same webhooks from now on.
     pub(crate) fn share(&self, nodes: usize) {
         self.inner.lock().nodes = nodes;

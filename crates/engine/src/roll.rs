@@ -149,6 +149,11 @@ impl Engine {
         Ok(*self.roll.changes.borrow())
     }
 
+    /// Whether the store took the last beats of this node: where it did not, others may have its deliveries by now.
+    pub fn is_heard(&self) -> bool {
+        self.lanes.is_trusted(self.clock.now())
+    }
+
     /// Turns whenever something may have been changed that is kept in memory, also by another node: the value says how often that was.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.roll.changes.subscribe()

@@ -33,8 +33,28 @@ impl FromRequestParts<ServerState> for Authenticated {
     }
 }
 
-/// Who sent these headers, in the environment that they name or their own.
+/// Somebody who proved who they are, to have events accepted. What was revoked at another node is noticed with the next beat, so that no event waits for the
+/// store twice.
+#[derive(Debug)]
+pub(crate) struct Producer(pub(crate) Caller);
+
+impl FromRequestParts<ServerState> for Producer {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, ApiProblem> {
+        Ok(Self(authenticate_producer(state, &parts.headers).await?))
+    }
+}
+
+/// Who sent these headers, in the environment that they name or their own, as all nodes know it now.
 pub(crate) async fn authenticate(state: &ServerState, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let credential = credential(headers)?;
+    state.app.catch_up().await?;
+    prove(state, headers, credential)
+}
+
+/// The same for whoever has events accepted, as this node knows it.
+pub(crate) async fn authenticate_producer(state: &ServerState, headers: &HeaderMap) -> Result<Caller, Problem> {
     let credential = credential(headers)?;
     match prove(state, headers, credential) {
         // Another node may have made the credential or the environment just now.

@@ -82,11 +82,17 @@ pub fn without_password(url: &str) -> String {
         _ => place.to_owned(),
     };
     let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.trim_start_matches('?').eq_ignore_ascii_case("password") => format!("{name}={STARS}"),
+        Some((name, _)) if decoded(name.trim_start_matches('?')).eq_ignore_ascii_case("password") => format!("{name}={STARS}"),
         _ => pair.to_owned(),
     };
     let query: Vec<_> = query.split('&').map(hide).collect();
     format!("{scheme}://{place}{}", query.join("&"))
+}
+
+/// A name as the driver reads it.
+fn decoded(name: &str) -> String {
+    let pair = form_urlencoded::parse(name.as_bytes()).next();
+    pair.map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 /// Whom to believe to be the database.
@@ -190,14 +196,25 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut own, mut left) = (Own::default(), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let value = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-        match pair.split('=').next() {
-            Some("sslmode") => own.ssl_mode = value,
-            Some("sslrootcert") => own.ssl_root_cert = value,
-            name => {
-                own.names_session_attributes |= name == Some("target_session_attrs");
-                left.push(pair);
+        let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
+            continue;
+        };
+        let had = match &*name {
+            "sslmode" => own.ssl_mode.replace(value.into_owned()),
+            "sslrootcert" => own.ssl_root_cert.replace(value.into_owned()),
+            "options" if value.contains("synchronous_commit") && !value.contains("remote_apply") => {
+                return Err(refused(
+                    "the options of the database's URL may raise synchronous_commit to remote_apply, and nothing else: an event is answered for when it is stored".to_owned(),
+                ));
             }
+            name => {
+                own.names_session_attributes |= name == "target_session_attrs";
+                left.push(pair);
+                None
+            }
+        };
+        if had.is_some() {
+            return Err(refused(format!("the database's URL says {name} twice: say it once")));
         }
     }
     Ok((format!("{base}?{}", left.join("&")), own))
@@ -254,6 +271,11 @@ mod tests {
             ("postgres://u:hidden@host/db?colour=red", "colour"),
             ("postgres://u:hidden@host/db?target_session_attrs=read-only", "a store writes"),
             ("postgres://", "names no host"),
+            (
+                "postgres://u:hidden@host/db?sslmode=verify-full&sslmode=disable",
+                "says sslmode twice",
+            ),
+            ("postgres://u:hidden@host/db?options=-csynchronous_commit%3Doff", "remote_apply"),
         ] {
             let said = of(url).unwrap_err();
             assert!(said.contains(why) && !said.contains("hidden"), "{said}");
@@ -276,6 +298,7 @@ mod tests {
                 "postgres://one/db?user=u&password=***&sslmode=require",
             ),
             ("postgres://one/db?password=hidden", "postgres://one/db?password=***"),
+            ("postgres://one/db?%70assword=hidden", "postgres://one/db?%70assword=***"),
             ("host=one password=hidden", "***"),
         ] {
             assert_eq!(without_password(url), shown);

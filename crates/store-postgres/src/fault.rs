@@ -10,6 +10,10 @@ use tokio_postgres::error::SqlState;
 /// The classes of errors that speak of what is asked for: what no column can have, what breaks a rule of the schema, what is too large.
 const REFUSALS: [&str; 3] = ["22", "23", "54"];
 
+/// What a server says that does not let us in or do what we have to, whenever it is asked: a wrong password or role, no such database, no right to
+/// something, no schema to make tables in.
+const DENIALS: [&str; 5] = ["28P01", "28000", "3D000", "42501", "3F000"];
+
 /// A verb that could not be done; its transaction is rolled back, or nobody knows whether its commit came through.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -56,6 +60,11 @@ impl Fault {
             Self::Sql(error) => error.is_closed() || error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
             Self::Away(_) | Self::Damaged(_) => false,
         }
+    }
+
+    /// True when the server is there and will not have us.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.code().is_some_and(|code| DENIALS.contains(&code.code())))
     }
 
     /// True when it speaks of what was asked for or of what is stored: then nothing was done, and other verbs may well be.

@@ -106,6 +106,10 @@ pub(crate) async fn apply(db: &Transaction<'_>, steps: Steps, at_millis: i64) ->
 /// Looks how a database's schema stands to these steps, and changes nothing.
 pub(crate) async fn look(db: &Transaction<'_>, steps: Steps) -> Outcome<Result<Schema, OpenError>> {
     let mut found = 0;
+    if let Some(table) = foreign(db).await? {
+        let why = format!("there is a table '{table}' in it that is somebody else's: give Tidings a database or a schema of its own");
+        return Ok(Err(OpenError::Unfit { why }));
+    }
     if has_history(db).await? {
         found = match version(db, steps).await? {
             Ok(found) => found,
@@ -125,6 +129,21 @@ pub(crate) async fn look(db: &Transaction<'_>, steps: Steps) -> Outcome<Result<S
         missing: missing.iter().map(|step| step.name).collect(),
         in_the_way,
     }))
+}
+
+/// A table that stands where one of ours would, in a database that has none of ours.
+async fn foreign(db: &Transaction<'_>) -> Outcome<Option<String>> {
+    let found = row(
+        db,
+        "-- migrations: whose tables are these
+         SELECT c.relname::text AS name FROM pg_class c
+         WHERE c.relname IN ('environments', 'webhooks', 'events', 'deliveries', 'attempts', 'people', 'sessions', 'nodes', 'changes', 'audit')
+           AND pg_table_is_visible(c.oid)
+           AND NOT EXISTS (SELECT 1 FROM pg_class h WHERE h.relname = 'migrations' AND pg_table_is_visible(h.oid)) LIMIT 1",
+        &[],
+    )
+    .await?;
+    found.map(|row| Record::new(&row, "pg_class", &["name"]).get("name")).transpose()
 }
 
 /// Asked first, because a role that may not make tables can still serve.

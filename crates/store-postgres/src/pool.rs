@@ -98,9 +98,12 @@ impl Pool {
                 self.connections.status().max_size,
                 WAIT.as_secs()
             ))),
+            Err(PoolError::Backend(error)) => {
+                self.failed(&said(&error));
+                Err(Fault::Sql(error))
+            }
             Err(error) => {
                 let why = match &error {
-                    PoolError::Backend(error) => said(error),
                     PoolError::Timeout(_) => format!("PostgreSQL did not answer within {} seconds", CONNECT.as_secs()),
                     other => other.to_string(),
                 };

@@ -94,6 +94,13 @@ fn names(nodes: &[Older]) -> String {
 
 impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
+        if fault.is_denial() {
+            let why = format!(
+                "{}. See to the role, its password and its rights, and to the name of the database",
+                fault.reason()
+            );
+            return Self::Unfit { why };
+        }
         match fault.into() {
             tidings_store::StoreError::Unavailable(why) => Self::Away { why },
             tidings_store::StoreError::Damaged(what) => Self::Damaged { what },

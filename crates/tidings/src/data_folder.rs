@@ -188,6 +188,13 @@ impl DataFolder {
                 return Err(keys.missing());
             }
             create_key(path, entropy)?;
+            if keys.shared {
+                let made = path.join(KEY_FILE);
+                tracing::warn!(
+                    key = %made.display(),
+                    "made the master key of the database: keep a copy of it, and give every other node the same, as its {KEY_FILE} or as TIDINGS_MASTER_KEY"
+                );
+            }
         }
         let master_keys = keys_at_hand(path, keys.given, keys.old, keys.shared)?;
         Ok(Self {

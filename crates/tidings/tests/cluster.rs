@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use http::Method;
 use serde_json::{Value, json};
 use tidings_testkit::{EphemeralPostgres, TestDatabase, TestReceiver, TestServer};
 use tokio::process::Command;
@@ -155,6 +156,68 @@ async fn a_node_whose_key_is_not_that_of_the_others_is_refused_and_makes_none() 
     other.set("TIDINGS_MASTER_KEY", MASTER_KEY);
     let refused = other.try_restart().await.unwrap_err();
     assert_eq!(refused.status, Some(78), "{}", refused.said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_was_revoked_at_one_node_reads_and_changes_nothing_at_another() {
+    let database = TestDatabase::new().await;
+    let [one, two] = nodes(&database.url()).await;
+    let credentials = format!("/v1/environments/{}/credentials", one.environment().await);
+    for _ in 0..20 {
+        let made = one
+            .post(&credentials, r#"{"name":"leaver","scopes":["read","write","operator"]}"#)
+            .await;
+        let (id, secret) = (made.json["clientId"].as_str().unwrap(), made.json["clientSecret"].as_str().unwrap());
+        let token = two
+            .post("/auth/vendor", &json!({"clientId": id, "secret": secret}).to_string())
+            .await;
+        let leaver = two.with_token(token.json["token"].as_str().unwrap());
+        assert_eq!(leaver.get("/v1/nodes").await.status, 200);
+        let revoked = one.ask(Method::DELETE, &format!("{credentials}/{id}"), "").await.unwrap();
+        assert_eq!(revoked.status, 204, "{}", revoked.json);
+        assert_eq!(leaver.get("/v1/nodes").await.status, 401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_somebody_else_are_left_alone_and_said_by_every_command() {
+    let database = TestDatabase::new().await;
+    database
+        .connect()
+        .await
+        .batch_execute("CREATE TABLE events (mine text)")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["migrate", "--check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let (status, said) = command(arguments, folder.path(), &database.url()).await;
+        assert_eq!(
+            (status, said.contains("a table 'events' in it that is somebody else's")),
+            (Some(78), true),
+            "{said}"
+        );
+    }
+    let (status, said) = command(&["doctor", "--listen", "127.0.0.1:0"], folder.path(), &database.url()).await;
+    assert_eq!((status, said.contains("somebody else's")), (Some(1), true), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_make_tables_is_told_so_with_a_status_that_no_restart_mends() {
+    let database = TestDatabase::new().await;
+    let admin = database.connect().await;
+    let role = format!("{}_guest", database.name());
+    admin
+        .batch_execute(&format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+        .await
+        .unwrap();
+    let url = database.url().replacen("postgres@", &format!("{role}@"), 1);
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said) = command(&["serve", "--listen", "127.0.0.1:0"], folder.path(), &url).await;
+    assert_eq!((status, said.contains("See to the role")), (Some(78), true), "{said}");
+    admin
+        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await
+        .unwrap();
 }
 
 /// Starts a node again with these keys.

@@ -7,7 +7,7 @@ use tidings_app::{Caller, Identity, Problem};
 use tidings_model::{EnvironmentId, TenantId, TenantIdError};
 
 use super::error::DialectProblem;
-use crate::auth::{authenticate, single};
+use crate::auth::{authenticate, authenticate_producer, single};
 use crate::state::ServerState;
 
 /// Names the tenant.
@@ -26,7 +26,25 @@ pub(super) struct Asking {
 #[derive(Debug)]
 pub(super) struct Confined(pub(super) Caller);
 
+/// Somebody who has events accepted.
+#[derive(Debug)]
+pub(super) struct Producing(pub(super) Asking);
+
+impl FromRequestParts<ServerState> for Producing {
+    type Rejection = DialectProblem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, DialectProblem> {
+        let caller = authenticate_producer(state, &parts.headers).await?;
+        Ok(Self(Asking::of(caller, parts)?))
+    }
+}
+
 impl Asking {
+    fn of(caller: Caller, parts: &Parts) -> Result<Self, DialectProblem> {
+        let tenant = tenant(&parts.headers, caller.environment())?;
+        Ok(Self { caller, tenant })
+    }
+
     /// The same caller, confined to the tenant that the request names.
     pub(super) fn confined(self) -> Result<Caller, Problem> {
         match self.tenant {
@@ -40,9 +58,7 @@ impl FromRequestParts<ServerState> for Asking {
     type Rejection = DialectProblem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, DialectProblem> {
-        let caller = authenticate(state, &parts.headers).await?;
-        let tenant = tenant(&parts.headers, caller.environment())?;
-        Ok(Self { caller, tenant })
+        Self::of(authenticate(state, &parts.headers).await?, parts)
     }
 }
 

@@ -34,7 +34,6 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
     responses((status = 200, description = "All of them.", body = Vec<CategoryEntry>), Refused)
 )]
 async fn categories(State(state): State<ServerState>, asking: Asking) -> Result<Json<Vec<CategoryEntry>>, DialectProblem> {
-    state.app.catch_up().await?;
     let event_types = state.app.event_types(&asking.caller)?;
     Ok(Json(CategoryEntry::all(&event_types, asking.caller.environment())))
 }
@@ -53,7 +52,6 @@ async fn list(
     asking: Asking,
     Head(Query(query)): Head<Query<CatalogueQuery>>,
 ) -> Result<Json<Vec<EventEntry>>, DialectProblem> {
-    state.app.catch_up().await?;
     let event_types = state.app.event_types(&asking.caller)?;
     let vendor_id = asking.caller.environment();
     let entries = event_types.iter().filter(|_| query.of_webhooks());

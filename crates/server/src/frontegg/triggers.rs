@@ -10,7 +10,7 @@ use tidings_model::delivery::StatusFilter;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::caller::Asking;
+use super::caller::{Asking, Producing};
 use super::error::{DialectProblem, Refused};
 use super::input::{Head, TriggerBody};
 use super::wire::trigger::{ChannelState, EventStatus, Trigger, TriggerV1, TriggerV2, TriggerV3, Triggered};
@@ -42,7 +42,7 @@ type Answer = Result<(StatusCode, Json<Triggered>), DialectProblem>;
     request_body = TriggerV1,
     responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
 )]
-async fn v1(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
+async fn v1(State(state): State<ServerState>, Producing(asking): Producing, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV1<'_>>(&body)?.try_into()?).await
 }
 
@@ -58,7 +58,7 @@ async fn v1(State(state): State<ServerState>, asking: Asking, TriggerBody(body):
     request_body = TriggerV2,
     responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
 )]
-async fn v2(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
+async fn v2(State(state): State<ServerState>, Producing(asking): Producing, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV2<'_>>(&body)?.try_into()?).await
 }
 
@@ -74,7 +74,7 @@ async fn v2(State(state): State<ServerState>, asking: Asking, TriggerBody(body):
     request_body = TriggerV3,
     responses((status = 202, description = "It is durable, with its deliveries.", body = Triggered), Refused)
 )]
-async fn v3(State(state): State<ServerState>, asking: Asking, TriggerBody(body): TriggerBody) -> Answer {
+async fn v3(State(state): State<ServerState>, Producing(asking): Producing, TriggerBody(body): TriggerBody) -> Answer {
     publish(&state, &asking, parse::<TriggerV3<'_>>(&body)?.into()).await
 }
 

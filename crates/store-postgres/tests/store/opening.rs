@@ -55,7 +55,7 @@ async fn a_database_that_is_not_there_is_said_with_advice() {
     let error = refused(&database.url().replace(database.name(), "nowhere")).await;
     let said = error.to_string();
     assert!(
-        matches!(error, OpenError::Away { .. }) && said.contains("nowhere") && said.contains("the URL right?"),
+        matches!(error, OpenError::Unfit { .. }) && said.contains("nowhere") && said.contains("the name of the database"),
         "{said}"
     );
 }

@@ -24,7 +24,6 @@ pub(super) async fn list(
     State(state): State<ServerState>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<All<EventTypeView>>, ApiProblem> {
-    state.app.catch_up().await?;
     let event_types = state.app.event_types(&caller)?;
     let view = |event_type: &_| EventTypeView::new(&state.app, &caller, event_type);
     let data = event_types.iter().map(|event_type| view(event_type)).collect();
@@ -45,7 +44,6 @@ pub(super) async fn read(
     Authenticated(caller): Authenticated,
     Segment(key): Segment,
 ) -> Result<Json<EventTypeView>, ApiProblem> {
-    state.app.catch_up().await?;
     let event_type = state.app.event_type(&caller, &key)?;
     Ok(Json(EventTypeView::new(&state.app, &caller, &event_type)))
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::idempotency::Idempotency;
 use super::publish::{AcceptedEvent, NewEvent};
-use crate::auth::Authenticated;
+use crate::auth::Producer;
 use crate::body::BatchBody;
 use crate::json;
 use crate::problem::{ApiProblem, FieldError, Refused};
@@ -156,7 +156,7 @@ impl BatchReport {
 )]
 pub(super) async fn publish_batch(
     State(state): State<ServerState>,
-    Authenticated(caller): Authenticated,
+    Producer(caller): Producer,
     idempotency: Idempotency,
     BatchBody(body): BatchBody,
 ) -> Result<(StatusCode, Json<BatchReport>), ApiProblem> {

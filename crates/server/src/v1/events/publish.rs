@@ -10,7 +10,7 @@ use tidings_model::{EventId, Timestamp};
 use utoipa::ToSchema;
 
 use super::idempotency::Idempotency;
-use crate::auth::Authenticated;
+use crate::auth::Producer;
 use crate::body::EventBody;
 use crate::json::{self, Text};
 use crate::problem::{ApiProblem, Refused};
@@ -103,7 +103,7 @@ impl AcceptedEvent {
 )]
 pub(super) async fn publish(
     State(state): State<ServerState>,
-    Authenticated(caller): Authenticated,
+    Producer(caller): Producer,
     idempotency: Idempotency,
     EventBody(body): EventBody,
 ) -> Result<(StatusCode, Json<AcceptedEvent>), ApiProblem> {

@@ -121,10 +121,14 @@ pub(super) async fn read(folder: PathBuf) -> Option<Result<CheckReport, OpenErro
     Some(read.expect("a check does not panic, and nobody cancels it"))
 }
 
-/// Whether the database is whole.
-pub(super) fn store(read: Option<Result<CheckReport, OpenError>>) -> Finding {
+/// Whether the database is whole. `served`: a server has the folder.
+pub(super) fn store(read: Option<Result<CheckReport, OpenError>>, served: bool) -> Finding {
     const CHECK: &str = "store";
     match read {
+        None if served => Finding::warn(
+            CHECK,
+            "the server that runs on this folder keeps its store elsewhere: give the doctor the settings that it was started with (TIDINGS_DATABASE)",
+        ),
         None => Finding::ok(CHECK, "there is no database yet; the first start makes it"),
         Some(Err(error)) => Finding::fail(CHECK, error.to_string()),
         Some(Ok(report)) if !report.faults.is_empty() => Finding::fail(

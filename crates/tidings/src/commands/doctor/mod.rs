@@ -112,7 +112,7 @@ async fn examine(layers: &Layers) -> Vec<Finding> {
         let needed = read.as_ref().and_then(|read| Some(read.as_ref().ok()?.master_keys.clone()));
         let needed: Vec<_> = needed.into_iter().flatten().map(KeyId::from_bytes).collect();
         findings.push(data::master_key(&config, &needed));
-        findings.push(data::store(read));
+        findings.push(data::store(read, data_folder::announced(&config.data).is_some()));
     }
     findings.push(data::clock(&config.data, &clock));
     findings.push(network::server(&config, &clock).await);

@@ -45,8 +45,8 @@ pub(crate) struct MigrateStore {
     /// Where it goes: a new data folder, or the postgres:// URL of a database with nothing in it.
     #[arg(long, value_name = "STORE", required_unless_present = "take_back", conflicts_with = "take_back")]
     to: Option<Place>,
-    /// A file that has the password of the database, instead of its URL.
-    #[arg(long, value_name = "FILE")]
+    /// A file that holds the password of the database.
+    #[arg(long, value_name = "FILE", env = "TIDINGS_DATABASE_PASSWORD_FILE")]
     database_password_file: Option<PathBuf>,
     /// Let the source be served again, after a move that is over or given up.
     #[arg(long)]

@@ -1,13 +1,12 @@
 //! The two ends of a move: data folders and databases, as they are named and opened.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use tidings_runtime::{SystemClock, SystemEntropy};
 use tidings_store::transfer::Transfer;
-use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore};
+use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore, without_password};
 use tidings_store_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::data_folder::DATABASE_FILE;
@@ -23,10 +22,14 @@ pub(crate) enum Place {
 }
 
 impl FromStr for Place {
-    type Err = Infallible;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        if is_url && without_password(text) != text {
+            let why = "anybody on this machine can see the password in it: name a file that holds it with --database-password-file";
+            return Err(why.to_owned());
+        }
         Ok(if is_url {
             Self::Database(PostgresConfig::new(text))
         } else {
