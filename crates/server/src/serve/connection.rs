@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,9 @@ use hyper_util::server::conn::auto::Builder;
 use tidings_app::{Code, Problem};
 use tidings_runtime::{Clock, Shutdown, within};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tower::ServiceExt;
+use tower::util::Oneshot;
 
 use super::activity::{Activity, Answering, Arriving, UnderWay};
 use super::places::{Place, Places};
@@ -38,8 +41,7 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(router: Router, clock: Arc<dyn Clock>, places: Arc<Places>, closing: Shutdown) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
-        // What a caller asked for is done also when it hangs up before the answer: an event that was stored is on its way at once.
-        http.http1().max_buf_size(HEAD_BYTES_MAX).half_close(true);
+        http.http1().max_buf_size(HEAD_BYTES_MAX);
         http.http2()
             .max_header_list_size(HEAD_BYTES_MAX as u32)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
@@ -95,12 +97,40 @@ async fn answer(router: Router, request: Request<Incoming>, under_way: Option<Un
     };
     let response = if names_its_host(&request) {
         let request = request.map(|body| Body::new(Arriving::new(body, &under_way)));
-        router.oneshot(request).await?
+        Finishing(Some(router.oneshot(request))).await?
     } else {
         let detail = "an HTTP/1.1 request has one Host header; send the name or address that it is for";
         ApiProblem::from(Problem::new(Code::Malformed, detail)).into_response()
     };
     Ok(response.map(|body| Answering::new(body, under_way)))
+}
+
+/// What a handler does, which is done to its end although its caller hangs up before the answer: an event that was stored is on its way at once.
+struct Finishing(Option<Oneshot<Router, Request<Body>>>);
+
+impl Future for Finishing {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(work) = self.0.as_mut() else {
+            return Poll::Pending; // it was polled after its end, which nobody does
+        };
+        let answer = std::task::ready!(Pin::new(work).poll(context));
+        self.0 = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Finishing {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a handler has an end of its own, and a shutdown does not wait for callers who are gone"
+    )]
+    fn drop(&mut self) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work);
+        }
+    }
 }
 
 /// Whether it says whom it is for, as RFC 9112, section 3.2, wants of HTTP/1.1.
