@@ -253,7 +253,10 @@ document.addEventListener("keydown", (event) => {
 if (window.htmx) {
   window.htmx.createEventSource = (address) => {
     const source = new EventSource(address);
-    addEventListener("beforeunload", () => source.close());
+    // The second for one that begins while somebody is leaving already.
+    for (const leaving of ["beforeunload", "pagehide"]) addEventListener(leaving, () => source.close());
+    // Without its event, which says nothing, and which htmx would write on the console: the page itself says that it tries again.
+    Object.defineProperty(source, "onerror", { set: (told) => source.addEventListener("error", () => told()) });
     return source;
   };
 }
