@@ -122,10 +122,7 @@ impl Future for Finishing {
 }
 
 impl Drop for Finishing {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a handler has an end of its own, and a shutdown does not wait for callers who are gone"
-    )]
+    // It is not waited for: a handler has an end of its own.
     fn drop(&mut self) {
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(work);

@@ -58,10 +58,10 @@ pub(crate) struct MigrateStore {
 pub(crate) async fn run(args: MigrateStore) -> Outcome {
     let format = args.settings.layers()?.value(&OUTPUT)?;
     let password = args.database_password_file.as_deref();
-    let from = args.from.with_password(password);
+    let from = args.from.with_password(password)?;
     match args.to {
         None => take_back(&from).await,
-        Some(to) => migrate(&from, &to.with_password(password), format).await,
+        Some(to) => migrate(&from, &to.with_password(password)?, format).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The two ends of a move: data folders and databases, as they are named and opened.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,14 +23,10 @@ pub(crate) enum Place {
 }
 
 impl FromStr for Place {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Infallible> {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        if is_url && without_password(text) != text {
-            let why = "anybody on this machine can see the password in it: name a file that holds it with --database-password-file";
-            return Err(why.to_owned());
-        }
         Ok(if is_url {
             Self::Database(PostgresConfig::new(text))
         } else {
@@ -39,15 +36,21 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// The same, with the password of the database in a file.
-    pub(super) fn with_password(self, file: Option<&Path>) -> Self {
-        match (self, file) {
+    /// The same, with the password of the database in a file. Refused where it is in the URL.
+    pub(super) fn with_password(self, file: Option<&Path>) -> Result<Self, CommandError> {
+        if let Self::Database(config) = &self
+            && without_password(&config.url) != config.url
+        {
+            let why = "anybody on this machine can see the password in that URL: name a file that holds it with --database-password-file";
+            return Err(CommandError::Usage(why.to_owned()));
+        }
+        Ok(match (self, file) {
             (Self::Database(config), Some(file)) => Self::Database(PostgresConfig {
                 password_file: Some(file.to_owned()),
                 ..config
             }),
             (place, _) => place,
-        }
+        })
     }
 
     /// As people name it, without a password.
