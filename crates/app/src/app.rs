@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::jobs::Jobs;
 use crate::keys::{Keyring, KeyringParts, MasterKeys};
-use crate::known::{self, Heard, KnownCredentials};
+use crate::known::{Heard, KnownCredentials};
 use crate::links::UsedLinks;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
@@ -55,7 +55,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
     pub(crate) credentials: Arc<KnownCredentials>,
-    heard: Heard,
+    heard: Arc<Heard>,
     pub(crate) schemas: Schemas,
     pub(crate) payload_bytes_max: usize,
     /// The low part of the next webhook's id, from a beginning by chance: no two that are made in one millisecond share it.
@@ -79,18 +79,12 @@ impl App {
         let keys = Arc::new(keys);
         let work = Arc::clone(&keys).run(parts.tasks.shutdown().clone());
         parts.tasks.spawn("keys", OnError::StopProcess, work);
-        let changes = parts.engine.changes(); // before the credentials are read: what changes meanwhile is read again
         let credentials = Arc::new(KnownCredentials::of(Arc::clone(&parts.store)));
-        credentials.reload().await?;
-        let shutdown = parts.tasks.shutdown().clone();
-        let hear = known::hear(
-            changes,
-            Arc::clone(&credentials),
-            Arc::clone(&keys),
-            Arc::clone(&parts.clock),
-            shutdown,
-        );
-        parts.tasks.spawn("changes", OnError::StopProcess, hear);
+        let (engine, clock) = (Arc::clone(&parts.engine), Arc::clone(&parts.clock));
+        let heard = Arc::new(Heard::nothing(engine, Arc::clone(&credentials), Arc::clone(&keys), clock));
+        heard.catch_up().await?;
+        let listen = Arc::clone(&heard).listen(parts.tasks.shutdown().clone());
+        parts.tasks.spawn("changes", OnError::StopProcess, listen);
         let app = Self {
             webhooks_made: AtomicU16::new(parts.entropy.u32() as u16),
             store: parts.store,
@@ -106,7 +100,7 @@ impl App {
             throttle: Throttle::default(),
             jobs: Jobs::default(),
             credentials,
-            heard: Heard::default(),
+            heard,
             schemas: Schemas::default(),
             payload_bytes_max: parts.payload_bytes_max,
         };
@@ -134,13 +128,7 @@ impl App {
     /// # Errors
     /// The store does not answer.
     pub async fn catch_up(&self) -> Result<(), Problem> {
-        self.heard.catch_up(&self.engine, &self.credentials, &self.keys, &*self.clock).await
-    }
-
-    /// The routes as they are in the store now, whichever node changed them.
-    pub(crate) async fn current_routes(&self, environment: EnvironmentId) -> Result<Arc<Routes>, Problem> {
-        self.catch_up().await?;
-        self.routes(environment)
+        self.heard.catch_up().await
     }
 
     pub(crate) fn routes(&self, environment: EnvironmentId) -> Result<Arc<Routes>, Problem> {

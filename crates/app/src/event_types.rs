@@ -57,7 +57,7 @@ impl App {
     pub async fn create_event_type(&self, caller: &Caller, draft: EventTypeDraft) -> Result<Arc<EventType>, Problem> {
         caller.can_write_environment()?;
         let custom = self.check_event_type(draft)?;
-        let routes = self.current_routes(caller.environment).await?;
+        let routes = self.routes(caller.environment)?;
         if routes.custom_event_types().count() >= CUSTOM_EVENT_TYPES_MAX {
             return Err(Problem::new(
                 Code::Conflict,

@@ -9,7 +9,7 @@ use tidings_engine::Engine;
 use tidings_model::{Credential, CredentialId, EnvironmentId};
 use tidings_runtime::{Clock, Shutdown};
 use tidings_store::{Store, StoreError};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use crate::keys::Keyring;
 use crate::problem::Problem;
@@ -73,70 +73,82 @@ impl KnownCredentials {
     }
 }
 
-/// What others changed, as far as this process has heard of it.
-#[derive(Default)]
-pub(crate) struct Heard(Mutex<Hearing>);
-
-#[derive(Default)]
-struct Hearing {
-    /// When the latest hearing began, in microseconds of the clock.
-    begun_us: u64,
-    /// How often something was changed by then.
-    changes: u64,
-}
-
-impl Heard {
-    /// Makes sure that what others changed before this call is known: many who call at once share one question.
-    pub(crate) async fn catch_up(
-        &self,
-        engine: &Arc<Engine>,
-        credentials: &KnownCredentials,
-        keys: &Keyring,
-        clock: &dyn Clock,
-    ) -> Result<(), Problem> {
-        let called_us = clock.monotonic_us();
-        let mut hearing = self.0.lock().await;
-        if hearing.begun_us > called_us {
-            return Ok(());
-        }
-        hearing.begun_us = clock.monotonic_us();
-        let changes = engine.catch_up().await?;
-        if changes != hearing.changes {
-            read_anew(credentials, keys).await?;
-            hearing.changes = changes;
-        }
-        Ok(())
-    }
-}
-
-/// Reads anew, until the end, what was changed, by another node perhaps.
-pub(crate) async fn hear(
-    mut changes: watch::Receiver<u64>,
+/// What others changed, and as far as this process has heard of it.
+pub(crate) struct Heard {
+    engine: Arc<Engine>,
     credentials: Arc<KnownCredentials>,
     keys: Arc<Keyring>,
     clock: Arc<dyn Clock>,
-    shutdown: Shutdown,
-) -> Result<(), Problem> {
-    loop {
-        tokio::select! {
-            biased;
-            () = shutdown.begun() => return Ok(()),
-            changed = changes.changed() => if changed.is_err() {
-                return Ok(()); // the engine is gone
-            },
+    /// Held while it is asked and read: many who want to know at once share one question.
+    hearing: Mutex<Hearing>,
+}
+
+#[derive(Default)]
+struct Hearing {
+    /// When the latest question was asked, in microseconds of the clock.
+    asked_us: u64,
+    /// How often something had been changed when the credentials and keys were read.
+    read: Option<u64>,
+}
+
+impl Heard {
+    /// Nothing yet.
+    pub(crate) fn nothing(engine: Arc<Engine>, credentials: Arc<KnownCredentials>, keys: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            engine,
+            credentials,
+            keys,
+            clock,
+            hearing: Mutex::default(),
         }
-        while let Err(problem) = read_anew(&credentials, &keys).await {
-            tracing::warn!(%problem, "what may have been changed could not be read; it is tried again");
+    }
+
+    /// Makes sure that what others changed before this call is known.
+    pub(crate) async fn catch_up(&self) -> Result<(), Problem> {
+        let called_us = self.clock.monotonic_us();
+        let mut hearing = self.hearing.lock().await;
+        if hearing.asked_us > called_us {
+            return Ok(());
+        }
+        hearing.asked_us = self.clock.monotonic_us();
+        let changes = self.engine.catch_up().await?;
+        self.read(&mut hearing, changes).await
+    }
+
+    async fn read(&self, hearing: &mut Hearing, changes: u64) -> Result<(), Problem> {
+        if hearing.read != Some(changes) {
+            self.credentials.reload().await?;
+            self.keys.reload().await?;
+            hearing.read = Some(changes);
+        }
+        Ok(())
+    }
+
+    async fn read_once(&self, changes: u64) -> Result<(), Problem> {
+        let mut hearing = self.hearing.lock().await;
+        self.read(&mut hearing, changes).await
+    }
+
+    /// Reads anew, until the end, whenever something was changed, by another node perhaps.
+    pub(crate) async fn listen(self: Arc<Self>, shutdown: Shutdown) -> Result<(), Problem> {
+        let mut changes = self.engine.changes();
+        loop {
+            let number = *changes.borrow_and_update();
+            if let Err(problem) = self.read_once(number).await {
+                tracing::warn!(%problem, "what may have been changed could not be read; it is tried again");
+                tokio::select! {
+                    biased;
+                    () = shutdown.begun() => return Ok(()),
+                    () = self.clock.sleep(TRY_AGAIN_AFTER) => continue,
+                }
+            }
             tokio::select! {
                 biased;
                 () = shutdown.begun() => return Ok(()),
-                () = clock.sleep(TRY_AGAIN_AFTER) => {}
+                changed = changes.changed() => if changed.is_err() {
+                    return Ok(()); // the engine is gone
+                },
             }
         }
     }
-}
-
-async fn read_anew(credentials: &KnownCredentials, keys: &Keyring) -> Result<(), Problem> {
-    credentials.reload().await?;
-    keys.reload().await
 }

@@ -76,7 +76,8 @@ impl App {
         for (index, event) in events.iter().enumerate() {
             let own_key = idempotency.clone().map(|whole| own_key(whole, index, drafts.is_empty()));
             if routes.event_type(event.event_key).is_none() && !current {
-                (routes, current) = (self.current_routes(caller.environment).await?, true); // another node may have made it just now
+                self.catch_up().await?; // another node may have made it just now
+                (routes, current) = (self.routes(caller.environment)?, true);
             }
             match self.draft(&routes, event, own_key) {
                 Ok(draft) => {

@@ -70,7 +70,7 @@ impl App {
     /// Sends a test.
     pub async fn test(&self, caller: &Caller, input: TestInput) -> Result<TestReport, Problem> {
         caller.can_write()?;
-        let routes = self.current_routes(caller.environment).await?;
+        let routes = self.routes(caller.environment)?;
         let mut faults = Faults::default();
         let url = tidings_model::EndpointUrl::parse(&input.url, routes.settings.http_allowed);
         let url = faults.check("url", url);
@@ -127,7 +127,7 @@ impl App {
         caller.can_write()?;
         let webhook = self.webhook(caller, id).await?.webhook;
         let unsealed = self.open_webhook(&webhook)?;
-        let routes = self.current_routes(caller.environment).await?;
+        let routes = self.routes(caller.environment)?;
         let first = routes
             .event_types()
             .find(|event_type| webhook.subscription.wants(&event_type.key, &event_type.category));

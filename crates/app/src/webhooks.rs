@@ -124,7 +124,7 @@ impl App {
     }
 
     async fn check_draft(&self, caller: &Caller, draft: WebhookDraft) -> Result<CheckedDraft, Problem> {
-        let routes = self.current_routes(caller.environment).await?;
+        let routes = self.routes(caller.environment)?;
         let mut faults = Faults::default();
         let url = faults.check("url", self.check_url(&routes, &draft.url).await);
         let name = match (draft.name.trim().is_empty(), &url) {
@@ -203,7 +203,7 @@ impl App {
     pub async fn change_webhook(&self, caller: &Caller, id: WebhookId, change: WebhookChange) -> Result<SavedWebhook, Problem> {
         caller.can_write()?;
         let before = self.webhook(caller, id).await?.webhook;
-        let routes = self.current_routes(caller.environment).await?;
+        let routes = self.routes(caller.environment)?;
         let mut faults = Faults::default();
         let url = match &change.url {
             Some(text) => faults.check("url", self.check_url(&routes, text).await),

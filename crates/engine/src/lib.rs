@@ -16,7 +16,6 @@ pub mod metrics;
 mod record;
 mod roll;
 pub mod sealing;
-mod silence;
 mod turns;
 pub mod upkeep;
 
@@ -25,6 +24,5 @@ pub use directory::{Destination, Directory, Owner, Routes};
 pub use engine::{Engine, EngineParts};
 pub use intake::{AcceptError, Accepted, Draft};
 pub use metrics::Metrics;
-pub use roll::{BEAT_EVERY, MISSED_BEATS_MAX, NodeParts};
+pub use roll::NodeParts;
 pub use sealing::StartError;
-pub use silence::wait_for_silence;

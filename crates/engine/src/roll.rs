@@ -10,15 +10,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidings_model::Timestamp;
-use tidings_store::{NewNode, Node, NodeNumber, Pulse, Store, StoreError};
+use tidings_store::{BEAT_EVERY, MISSED_BEATS_MAX, NewNode, Node, NodeNumber, Pulse, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::engine::Engine;
 
-/// How often a node says that it lives.
-pub const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// Beats of ours in which another node had none, after which its deliveries are taken over.
-pub const MISSED_BEATS_MAX: u32 = 5;
 /// What is leased is sent until so many beats after the last: not much later others take it over.
 const TRUSTED_BEATS: u32 = MISSED_BEATS_MAX - 1;
 

@@ -1,34 +1,11 @@
 //! Attempts as rows: what is asked for in statements has columns, the rest is the detail.
 
 use deadpool_postgres::GenericClient;
-use tidings_model::{Attempt, CancelReason, DeliveryId, Timestamp, Verdict};
-use tidings_store::detail;
+use tidings_model::{Attempt, DeliveryId, Verdict};
+use tidings_store::{codes, detail};
 
 use crate::fault::{Fault, Outcome};
 use crate::record::{Record, rows, sql_ordinal};
-
-const DELIVERED: i16 = 0;
-const RETRY: i16 = 1;
-const EXHAUSTED: i16 = 2;
-const CANCEL: i16 = 3;
-
-/// A verdict as it is stored.
-pub(crate) struct VerdictColumns {
-    pub(crate) verdict: i16,
-    pub(crate) retry_at: Option<Timestamp>,
-    pub(crate) why: Option<CancelReason>,
-}
-
-/// How a verdict is stored.
-pub(crate) const fn columns(verdict: Verdict) -> VerdictColumns {
-    let (verdict, retry_at, why) = match verdict {
-        Verdict::Delivered => (DELIVERED, None, None),
-        Verdict::RetryAt(at) => (RETRY, Some(at), None),
-        Verdict::Exhausted => (EXHAUSTED, None, None),
-        Verdict::Cancel(why) => (CANCEL, None, Some(why)),
-    };
-    VerdictColumns { verdict, retry_at, why }
-}
 
 /// What only people look at, as it is stored.
 pub(crate) fn detail(attempt: &Attempt) -> Outcome<Vec<u8>> {
@@ -75,15 +52,10 @@ fn attempt(record: &Record<'_>, delivery: DeliveryId) -> Outcome<Attempt> {
 
 /// What followed from an attempt, by its row.
 pub(crate) fn verdict(record: &Record<'_>) -> Outcome<Verdict> {
-    match (
+    codes::verdict(
         record.get("verdict")?,
         record.optional_time("retry_at")?,
         record.optional_code("why")?,
-    ) {
-        (DELIVERED, None, None) => Ok(Verdict::Delivered),
-        (RETRY, Some(at), None) => Ok(Verdict::RetryAt(at)),
-        (EXHAUSTED, None, None) => Ok(Verdict::Exhausted),
-        (CANCEL, None, Some(why)) => Ok(Verdict::Cancel(why)),
-        _ => Err(record.damaged("verdict", "does not go with its time or its reason")),
-    }
+    )
+    .ok_or_else(|| record.damaged("verdict", "does not go with its time or its reason"))
 }

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use tidings_model::{Timestamp, Verdict};
-use tidings_store::codes::{CANCELLED, DELIVERED, EXHAUSTED, PENDING};
+use tidings_store::codes::{self, CANCELLED, DELIVERED, EXHAUSTED, PENDING};
 use tidings_store::{Settled, Settlement};
 use tokio_postgres::types::ToSql;
 
-use crate::attempts::{self, VerdictColumns};
+use crate::attempts;
 use crate::fault::Outcome;
 use crate::group::Batch;
 use crate::pool::Held;
@@ -136,7 +136,7 @@ impl<'a> Columns<'a> {
 
     fn add(&mut self, settlement: &'a Settlement) -> Outcome<()> {
         let attempt = &settlement.attempt;
-        let VerdictColumns { verdict, retry_at, why } = attempts::columns(attempt.verdict);
+        let (verdict, retry_at, why) = codes::of_verdict(attempt.verdict);
         self.events.push(attempt.delivery.event.raw());
         self.ordinals.push(sql_ordinal(attempt.delivery.ordinal));
         self.webhooks.push(settlement.webhook.raw());

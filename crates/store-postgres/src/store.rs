@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidings_runtime::{Clock, Entropy, Shutdown, TaskSet, within};
+use tidings_store::{Store, StoreError, watch_roll};
 
 use crate::append::Appending;
 use crate::changes::Changes;
@@ -12,14 +12,11 @@ use crate::config::{self, PostgresConfig};
 use crate::fault::{Fault, Outcome};
 use crate::group::Group;
 use crate::migrations::{Older, STEPS, Schema, Steps};
-use crate::pool::{self, Pool, read, transact};
+use crate::pool::{self, Pool, transact};
 use crate::session::{self, Purpose, Telling};
 use crate::settle::Settling;
 use crate::writing::Writing;
-use crate::{fitness, migrations, nodes, tls, transfer};
-
-/// A node that does not beat for so long does not live: they beat once a second.
-const SILENCE: Duration = Duration::from_secs(6);
+use crate::{fitness, migrations, tls, transfer};
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +89,15 @@ fn names(nodes: &[Older]) -> String {
     names.join(" and ")
 }
 
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) => Self::Away { why },
+            StoreError::Damaged(what) => Self::Damaged { what },
+        }
+    }
+}
+
 impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
         if fault.is_denial() {
@@ -101,10 +107,7 @@ impl From<Fault> for OpenError {
             );
             return Self::Unfit { why };
         }
-        match fault.into() {
-            tidings_store::StoreError::Unavailable(why) => Self::Away { why },
-            tidings_store::StoreError::Damaged(what) => Self::Damaged { what },
-        }
+        StoreError::from(fault).into()
     }
 }
 
@@ -270,10 +273,9 @@ impl PostgresStore {
     pub(crate) async fn bring_up(&self) -> Result<(), OpenError> {
         let schema = self.look().await??;
         if !schema.in_the_way.is_empty() {
-            self.clock.sleep(SILENCE).await;
-            for node in &schema.in_the_way {
-                let struck: Outcome<_> = async { read!(self, db => nodes::strike(db, node.number, Some(node.beats))) }.await;
-                struck?;
+            let (_, silent) = watch_roll(self, &*self.clock).await?;
+            for node in silent {
+                self.strike_node(node.number, Some(node.beats)).await?;
             }
         }
         let now = self.clock.now().as_millis();

@@ -2,26 +2,16 @@
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
-use tidings_model::{Attempt, CancelReason, DeliveryId, Timestamp, Verdict};
+use tidings_model::{Attempt, DeliveryId, Timestamp, Verdict};
 
-use crate::codes::Code;
+use crate::codes::{self, Code};
 use crate::detail;
 use crate::fault::{Fault, Outcome};
 use crate::record::Record;
 
-const DELIVERED: i64 = 0;
-const RETRY: i64 = 1;
-const EXHAUSTED: i64 = 2;
-const CANCEL: i64 = 3;
-
 /// Writes an attempt.
 pub(crate) fn insert(connection: &Connection, attempt: &Attempt, ended_at: Timestamp) -> Outcome<()> {
-    let (verdict, retry_at, why) = match attempt.verdict {
-        Verdict::Delivered => (DELIVERED, None, None),
-        Verdict::RetryAt(at) => (RETRY, Some(at.as_millis()), None),
-        Verdict::Exhausted => (EXHAUSTED, None, None),
-        Verdict::Cancel(why) => (CANCEL, None, Some(why.code())),
-    };
+    let (verdict, retry_at, why) = codes::of_verdict(attempt.verdict);
     connection
         .prepare_cached(
             "-- attempts::insert: the attempt
@@ -36,8 +26,8 @@ pub(crate) fn insert(connection: &Connection, attempt: &Attempt, ended_at: Times
             ended_at.as_millis(),
             attempt.exchange.status(),
             verdict,
-            retry_at,
-            why,
+            retry_at.map(Timestamp::as_millis),
+            why.map(Code::code),
             detail::write(attempt).map_err(|error| unwritable(attempt, &error))?,
             attempt.exchange.reply.as_ref().map(|reply| &reply.body[..]),
         ])?;
@@ -85,15 +75,12 @@ pub(crate) fn attempt(record: &Record<'_, '_>, delivery: DeliveryId) -> Outcome<
 
 /// What followed from an attempt, by its row.
 pub(crate) fn verdict(record: &Record<'_, '_>) -> Outcome<Verdict> {
-    let retry_at = record.optional_time("retry_at")?;
-    let why = record.optional_code::<CancelReason>("why")?;
-    match (record.get::<i64>("verdict")?, retry_at, why) {
-        (DELIVERED, None, None) => Ok(Verdict::Delivered),
-        (RETRY, Some(at), None) => Ok(Verdict::RetryAt(at)),
-        (EXHAUSTED, None, None) => Ok(Verdict::Exhausted),
-        (CANCEL, None, Some(why)) => Ok(Verdict::Cancel(why)),
-        _ => Err(record.damaged("verdict", "does not go with its time or its reason")),
-    }
+    codes::verdict(
+        record.get("verdict")?,
+        record.optional_time("retry_at")?,
+        record.optional_code("why")?,
+    )
+    .ok_or_else(|| record.damaged("verdict", "does not go with its time or its reason"))
 }
 
 /// That the detail of an attempt has no form.

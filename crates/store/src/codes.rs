@@ -1,7 +1,7 @@
 //! The numbers under which words are stored. They are part of the schema: a number never changes its meaning.
 
 use crate::{PersonRole, ServerKeyPurpose};
-use tidings_model::{CancelReason, DisableReason, FailureKind, Trigger};
+use tidings_model::{CancelReason, DisableReason, FailureKind, Timestamp, Trigger, Verdict};
 
 /// Not finished. Also written out in the conditions of statements and of partial indexes, as the planner wants it.
 pub const PENDING: i64 = 0;
@@ -11,6 +11,27 @@ pub const DELIVERED: i64 = 1;
 pub const EXHAUSTED: i64 = 2;
 /// Given up.
 pub const CANCELLED: i64 = 3;
+
+/// A verdict as it is stored: its number, when it is tried again, and why it was given up.
+pub const fn of_verdict(verdict: Verdict) -> (i16, Option<Timestamp>, Option<CancelReason>) {
+    match verdict {
+        Verdict::Delivered => (0, None, None),
+        Verdict::RetryAt(at) => (1, Some(at), None),
+        Verdict::Exhausted => (2, None, None),
+        Verdict::Cancel(why) => (3, None, Some(why)),
+    }
+}
+
+/// The verdict that is stored so; `None` when its parts do not go together.
+pub const fn verdict(number: i16, retry_at: Option<Timestamp>, why: Option<CancelReason>) -> Option<Verdict> {
+    match (number, retry_at, why) {
+        (0, None, None) => Some(Verdict::Delivered),
+        (1, Some(at), None) => Some(Verdict::RetryAt(at)),
+        (2, None, None) => Some(Verdict::Exhausted),
+        (3, None, Some(why)) => Some(Verdict::Cancel(why)),
+        _ => None,
+    }
+}
 
 /// A word with a number in the schema.
 pub trait Code: Copy + 'static {

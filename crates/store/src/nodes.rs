@@ -3,10 +3,16 @@
 //! Nobody's clock is compared with anybody else's: a node is gone when it has not beaten while somebody else did so several times.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidings_model::Timestamp;
 
 use crate::LeaseToken;
+
+/// How often a node says that it lives.
+pub const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// Beats of one's own in which another node had none, after which it is taken for gone.
+pub const MISSED_BEATS_MAX: u32 = 5;
 
 /// Bits of a [`LeaseToken`] that count the leases of one node; those above are its number.
 const LEASE_BITS: u32 = 40;

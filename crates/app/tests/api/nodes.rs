@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tidings_app::App;
 use tidings_app::keys::MasterKeys;
-use tidings_engine::BEAT_EVERY;
 use tidings_runtime::{Shutdown, TaskSet};
 use tidings_signing::MasterKey;
+use tidings_store::BEAT_EVERY;
 
 use crate::support::{CLIENT_ID, CLIENT_SECRET, MASTER_KEY, World, app_with};
 

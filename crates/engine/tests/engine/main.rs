@@ -6,6 +6,5 @@ mod activity;
 mod nodes;
 mod orphans;
 mod road;
-mod silence;
 mod support;
 mod turns;

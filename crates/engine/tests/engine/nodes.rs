@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tidings_engine::MISSED_BEATS_MAX;
 use tidings_model::delivery::StatusFilter;
-use tidings_store::Store as _;
+use tidings_store::{MISSED_BEATS_MAX, Store as _};
 
 use crate::support::{BEAT_EVERY, Does, World, pass, settle};
 

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
-use tidings_app::Code;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -59,14 +58,8 @@ async fn token(
     State(state): State<ServerState>,
     Body(body::StrangersJson(input)): Body<body::StrangersJson<Credentials>>,
 ) -> Result<Json<Token>, DialectProblem> {
-    let minted = match state.app.vendor_token(&input.client_id, &input.secret) {
-        // Another node may have made the credential just now.
-        Err(problem) if problem.code == Code::Unauthenticated => {
-            state.app.catch_up().await?;
-            state.app.vendor_token(&input.client_id, &input.secret)
-        }
-        minted => minted,
-    }?;
+    state.app.catch_up().await?;
+    let minted = state.app.vendor_token(&input.client_id, &input.secret)?;
     Ok(Json(Token {
         token: minted.token,
         expires_in: minted.expires_in,

@@ -45,7 +45,7 @@ pub(super) async fn write(db: &Transaction<'_>, mark: &Mark) -> Outcome<bool> {
     }
     let (role, reached) = match &mark.role {
         Role::Source => (SOURCE, None),
-        Role::Target { reached } => (TARGET, reached.as_ref().map(json).transpose()?),
+        Role::Target { reached } => (TARGET, reached.as_ref().map(Position::written)),
     };
     run(
         db,
@@ -67,12 +67,12 @@ pub(super) async fn forget(db: &Transaction<'_>) -> Outcome<()> {
 
 /// Notes that a chunk is here, if it is the one that comes next.
 pub(super) async fn go_on(db: &Transaction<'_>, MoveId(id): MoveId, chunk: &Chunk) -> Outcome<()> {
-    let next = chunk.next.as_ref().map(json).transpose()?;
+    let next = chunk.next.as_ref().map(Position::written);
     let rows = run(
         db,
         "-- mark::go_on: past a chunk
          UPDATE moved SET reached = $3 WHERE id = $1 AND role = 1 AND finished_at IS NULL AND reached = $2",
-        &[&id as &(dyn tokio_postgres::types::ToSql + Sync), &json(&chunk.from)?, &next],
+        &[&id as &(dyn tokio_postgres::types::ToSql + Sync), &chunk.from.written(), &next],
     )
     .await?;
     if rows == 1 {
@@ -81,8 +81,4 @@ pub(super) async fn go_on(db: &Transaction<'_>, MoveId(id): MoveId, chunk: &Chun
     Err(Fault::Damaged(
         "table moved: another move than this one is noted, or another chunk comes next".to_owned(),
     ))
-}
-
-fn json(position: &Position) -> Outcome<String> {
-    serde_json::to_string(position).map_err(|error| Fault::Damaged(format!("a position cannot be written: {error}")))
 }

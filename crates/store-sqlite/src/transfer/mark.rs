@@ -53,7 +53,7 @@ pub(super) fn read(connection: &Connection) -> Outcome<Option<Mark>> {
 pub(super) fn write(connection: &Connection, mark: &Mark) -> Outcome<()> {
     let (role, reached) = match &mark.role {
         Role::Source => (SOURCE, None),
-        Role::Target { reached } => (TARGET, reached.as_ref().map(json).transpose()?),
+        Role::Target { reached } => (TARGET, reached.as_ref().map(Position::written)),
     };
     connection
         .prepare_cached(
@@ -85,8 +85,8 @@ pub(super) fn go_on(connection: &Connection, id: MoveId, chunk: &Chunk) -> Outco
         )?
         .execute(params![
             id.0.as_bytes(),
-            json(&chunk.from)?,
-            chunk.next.as_ref().map(json).transpose()?
+            chunk.from.written(),
+            chunk.next.as_ref().map(Position::written)
         ])?;
     if rows == 1 {
         return Ok(());
@@ -94,8 +94,4 @@ pub(super) fn go_on(connection: &Connection, id: MoveId, chunk: &Chunk) -> Outco
     Err(Fault::Damaged(
         "table moved: another move than this one is noted, or another chunk comes next".to_owned(),
     ))
-}
-
-fn json(position: &Position) -> Outcome<String> {
-    serde_json::to_string(position).map_err(|error| Fault::Damaged(format!("a position cannot be written: {error}")))
 }

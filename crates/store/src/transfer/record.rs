@@ -114,6 +114,11 @@ impl Position {
         Self { kind, after: Vec::new() }
     }
 
+    /// As text, for the note of a move.
+    pub fn written(&self) -> String {
+        serde_json::to_string(self).expect("a kind, numbers and texts have a form in JSON")
+    }
+
     /// The key after which its records begin.
     pub fn key(&self) -> Vec<Value> {
         if self.after.is_empty() {

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tidings_engine::BEAT_EVERY;
 use tidings_model::Timestamp;
 use tidings_runtime::{Clock, Stopwatch, SystemClock, SystemEntropy};
-use tidings_store::{AsOf, Check, Finding, Node, Place, Store, StoreError, Verified};
+use tidings_store::{AsOf, Check, Finding, Place, Store, StoreError, Verified, watch_roll};
 use tidings_store_postgres::{OpenError as DatabaseError, PostgresConfig, PostgresOptions, PostgresStore};
 use tidings_store_sqlite::Inspection;
 
@@ -22,8 +20,6 @@ use crate::output::{Format, print, printable, say};
 
 /// Rows that one step looks at: a fraction of a second, after which the database is read as of a newer moment.
 const STEP_ROWS: usize = 2_000;
-/// In which a node that lives beats at least once.
-const TWO_BEATS: Duration = Duration::from_millis(2 * BEAT_EVERY.as_millis() as u64);
 /// Between two words about the progress.
 const SAY_EVERY_US: u64 = 1_000_000;
 /// Findings that are named; the others are counted. Where there are so many, the file is what is wrong.
@@ -128,26 +124,11 @@ async fn verify_shared(database: &PostgresConfig) -> Result<Report, CommandError
         let (found, known) = (schema.found, schema.known);
         return Err(DatabaseError::Older { found, known }.into());
     }
-    let served_since = joined_first(&store, &clock).await?;
+    let (alive, _) = watch_roll(&store, &clock).await?;
+    let served_since = alive.iter().map(|node| node.joined.at).min();
     let report = verify_through(&store, clock, served_since).await?;
     store.close().await;
     Ok(report)
-}
-
-/// Since when a node has been serving a database, of those that live: which are those that beat while they are looked at.
-async fn joined_first(store: &PostgresStore, clock: &SystemClock) -> Result<Option<Timestamp>, CommandError> {
-    let before = store.nodes().await?;
-    if before.is_empty() {
-        return Ok(None);
-    }
-    clock.sleep(TWO_BEATS).await;
-    let is_as_before = |node: &Node| {
-        before
-            .iter()
-            .any(|before| before.number == node.number && before.beats == node.beats)
-    };
-    let nodes = store.nodes().await?;
-    Ok(nodes.iter().filter(|node| !is_as_before(node)).map(|node| node.joined.at).min())
 }
 
 /// Looks through all of a store, which has been served since then, or is served by nobody.

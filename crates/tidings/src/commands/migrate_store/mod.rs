@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use tidings_engine::wait_for_silence;
 use tidings_runtime::{Clock, Entropy, Stopwatch, SystemClock, SystemEntropy};
 use tidings_store::transfer::{ChunkSize, End, Mark, MoveId, Moving, Role, TransferError, move_store};
-use tidings_store::{MasterKeyId, MasterKeyState, Node};
+use tidings_store::{MasterKeyId, MasterKeyState, Node, watch_roll};
 use uuid::Uuid;
 
 use self::place::{Opened, Place};
@@ -155,8 +154,11 @@ async fn between(
 
 /// Refuses a store that nodes serve. Those that are gone leave the roll.
 async fn unserved(store: &Opened, name: &str, clock: &SystemClock) -> Result<(), CommandError> {
-    let alive = wait_for_silence(store.transfer(), clock).await?;
+    let (alive, silent) = watch_roll(store.transfer(), clock).await?;
     if alive.is_empty() {
+        for node in silent {
+            store.transfer().strike_node(node.number, Some(node.beats)).await?;
+        }
         return Ok(());
     }
     let nodes = alive
