@@ -29,6 +29,11 @@ impl App {
         self.roll().await
     }
 
+    /// Whether other nodes serve this store at the moment, as far as this one knows.
+    pub fn has_other_nodes(&self) -> bool {
+        self.engine.has_others()
+    }
+
     async fn roll(&self) -> Result<Vec<NodeView>, Problem> {
         let own = self.engine.node();
         let nodes = self.store.nodes().await?.into_iter();

@@ -91,10 +91,6 @@ impl Membership {
         seen.others.keys().next().is_none_or(|first| seen.own < *first)
     }
 
-    fn has_others(&self) -> bool {
-        !self.seen.lock().others.is_empty()
-    }
-
     fn look(&self, nodes: Vec<Node>) -> Look {
         let mut seen = self.seen.lock();
         let (mut others, mut gone) = (BTreeMap::new(), Vec::new());
@@ -139,10 +135,15 @@ impl Engine {
     /// # Errors
     /// The store does not answer.
     pub async fn catch_up(self: &Arc<Self>) -> Result<u64, StoreError> {
-        if self.roll.has_others() {
+        if self.has_others() {
             self.hear().await?;
         }
         Ok(*self.roll.changes.borrow())
+    }
+
+    /// Whether others are on the roll, as it was read last.
+    pub fn has_others(&self) -> bool {
+        !self.roll.seen.lock().others.is_empty()
     }
 
     /// Whether the store took the last beats of this node: where it did not, others may have its deliveries by now.

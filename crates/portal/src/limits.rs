@@ -16,3 +16,5 @@ pub(crate) const LIVE_STREAMS_MAX: usize = 256;
 pub(crate) const LIVE_PULSE_EVERY: Duration = Duration::from_millis(500);
 /// Longest silence of a live stream: proxies cut what says nothing.
 pub(crate) const LIVE_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How often a live page reads itself anew where other nodes serve, too: nobody tells this one what they do.
+pub(crate) const LIVE_BESIDE_OTHERS_EVERY: Duration = Duration::from_secs(2);

@@ -215,12 +215,15 @@ impl PostgresStore {
     /// Opens the store in a database as it is, and says how its schema stands to this version. Verbs work if nothing is missing.
     ///
     /// # Errors
-    /// The database is away, unfit, damaged or of a newer version.
+    /// The database is away, unfit, damaged or of a newer version; it was moved elsewhere, or is being moved.
     pub async fn open_as_it_is(config: &PostgresConfig, options: PostgresOptions) -> Result<(Self, Schema), OpenError> {
         let entropy = Arc::clone(&options.entropy);
         let store = Self::connect(config, options, STEPS)?;
         store.look_at_connections(&*entropy).await??;
         let schema = store.look().await??;
+        if schema.missing.is_empty() {
+            transfer::refusal(&store, config).await?;
+        }
         Ok((store, schema))
     }
 

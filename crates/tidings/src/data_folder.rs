@@ -148,6 +148,8 @@ impl<'a> Keys<'a> {
 pub(crate) struct DataFolder {
     path: PathBuf,
     master_keys: MasterKeys,
+    /// It had no key before, and now has one that was made for a store which others may have sealed meanwhile.
+    made_a_key: bool,
 }
 
 impl DataFolder {
@@ -181,6 +183,7 @@ impl DataFolder {
 
     fn prepare(keys: Keys<'_>, entropy: &dyn Entropy) -> Result<Self, DataFolderError> {
         let path = keys.folder;
+        let mut made_a_key = false;
         let unusable = |source| unusable(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         if keys.given.is_none() && read_key(path)?.is_none() {
@@ -188,7 +191,8 @@ impl DataFolder {
                 return Err(keys.missing());
             }
             create_key(path, entropy)?;
-            if keys.shared {
+            made_a_key = keys.shared;
+            if made_a_key {
                 let made = path.join(KEY_FILE);
                 tracing::warn!(
                     key = %made.display(),
@@ -200,6 +204,7 @@ impl DataFolder {
         Ok(Self {
             path: path.to_owned(),
             master_keys: master_keys.ok_or_else(|| keys.missing())?,
+            made_a_key,
         })
     }
 
@@ -211,6 +216,13 @@ impl DataFolder {
     /// The keys that its secrets depend on.
     pub(crate) const fn master_keys(&self) -> &MasterKeys {
         &self.master_keys
+    }
+
+    /// Takes back a key that this start made: another node's is the one.
+    pub(crate) fn forget_made_key(&self) {
+        if self.made_a_key {
+            let _ = fs::remove_file(self.path.join(KEY_FILE)); // the next start refuses it all the same
+        }
     }
 
     /// Notes where the server is, for the commands of this machine.

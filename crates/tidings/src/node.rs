@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_app::bootstrap::FirstStart;
-use tidings_app::{App, AppParts, Problem};
+use tidings_app::{App, AppParts, Code, Problem};
 use tidings_egress::{AddressPolicies, Egress, EgressConfig, EgressError, SystemResolver};
 use tidings_engine::{Engine, EngineParts, Metrics, NodeParts, StartError};
 use tidings_portal::PortalParts;
@@ -52,6 +52,19 @@ pub(crate) enum NodeError {
     FirstStart(#[from] Problem),
 }
 
+impl NodeError {
+    /// The same of a node whose store is elsewhere: what stands in its way is no disk of this machine.
+    fn of_shared(self) -> Self {
+        match self {
+            Self::Engine(StartError::Store(StoreError::Unavailable(why))) | Self::Store(StoreError::Unavailable(why)) => {
+                DatabaseError::Away { why }.into()
+            }
+            Self::FirstStart(problem) if problem.code == Code::Unavailable => DatabaseError::Away { why: problem.detail }.into(),
+            other => other,
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct Node {
     /// Where it listens.
@@ -72,8 +85,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Opens the data folder, starts the engine, and listens.
+    /// Opens the store, starts the engine, and listens.
     pub(crate) async fn start(config: &ServeConfig) -> Result<Self, NodeError> {
+        let started = Self::begin(config).await;
+        started.map_err(|error| if config.database.is_some() { error.of_shared() } else { error })
+    }
+
+    async fn begin(config: &ServeConfig) -> Result<Self, NodeError> {
         // First, because a start that cannot listen must not make a credential that nobody sees.
         let (listener, address) = listen(config.listen).await?;
         let url = format!("http://{address}");
@@ -94,7 +112,12 @@ impl Node {
             metrics: Metrics::register(telemetry.registry()),
             node: NodeParts::named(name(address)),
         })
-        .await?;
+        .await
+        .inspect_err(|error| {
+            if matches!(error, StartError::WrongMasterKey { .. }) {
+                folder.forget_made_key();
+            }
+        })?;
         let app = Arc::new(
             App::new(AppParts {
                 store: store.verbs(),

@@ -5,7 +5,7 @@ use tidings_runtime::Shutdown;
 use tidings_store_postgres::without_password;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::ServeConfig;
+use crate::config::{ServeConfig, misspelt};
 use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
 use crate::node::Node;
@@ -49,6 +49,9 @@ pub(crate) async fn told_to_stop(shutdown: &Shutdown) -> anyhow::Result<()> {
 pub(crate) async fn run(config: ServeConfig) -> Outcome {
     let mut signals = Signals::listen()?;
     raise_open_files(config.max_connections);
+    for (name, meant) in misspelt(std::env::vars_os().map(|(name, _)| name)) {
+        tracing::warn!("{name} is no setting, and has no effect: did you mean {meant}?");
+    }
     let node = Node::start(&config).await?;
     show_first_start(&node);
     if data_folder::is_open_to_others(&config.data) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_runtime::{Clock, Entropy};
+use tidings_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use tidings_store::Store;
 use tidings_store_postgres::{PostgresOptions, PostgresStore};
 use tidings_store_sqlite::{FolderLock, SqliteOptions, SqliteStore};
@@ -11,6 +11,11 @@ use crate::config::ServeConfig;
 use crate::data_folder::DataFolder;
 use crate::node::NodeError;
 use crate::telemetry::Telemetry;
+
+/// What a command that is no node gives a database to open.
+pub(crate) fn options_of_commands() -> PostgresOptions {
+    PostgresOptions::new(Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
+}
 
 /// A store that is open.
 pub(crate) enum NodeStore {

@@ -126,6 +126,16 @@ async fn nodes_that_start_on_an_empty_database_at_once_make_one_environment_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_nodes_that_make_a_key_at_once_those_that_lose_keep_none() {
+    let database = TestDatabase::new().await;
+    let (mut one, mut two, mut three) = (keyless(&database.url()), keyless(&database.url()), keyless(&database.url()));
+    let started = tokio::join!(one.try_restart(), two.try_restart(), three.try_restart());
+    let started = [started.0.is_ok(), started.1.is_ok(), started.2.is_ok()];
+    let keys = [&one, &two, &three].map(|node| node.data().join("master.key").exists());
+    assert_eq!((started.iter().filter(|started| **started).count(), keys), (1, started));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_key_is_not_that_of_the_others_is_refused_and_makes_none() {
     let database = TestDatabase::new().await;
     let mut first = keyless(&database.url());
@@ -151,6 +161,11 @@ async fn a_node_whose_key_is_not_that_of_the_others_is_refused_and_makes_none() 
     let (status, said) = command(&["keys", "rotate", "--discard-old-key"], first.data(), &database.url()).await;
     assert_eq!(status, Some(78), "{said}");
     assert!(said.contains("shared by the nodes of a database"), "{said}");
+
+    let mut misspelt = keyless("");
+    misspelt.set("TIDINGS_DATABSE", &database.url());
+    misspelt.restart().await;
+    assert!(misspelt.log().iter().any(|line| line.contains("did you mean TIDINGS_DATABASE?")));
 
     let mut other = keyless(&database.url());
     other.set("TIDINGS_MASTER_KEY", MASTER_KEY);

@@ -189,6 +189,14 @@ async fn a_folder_in_use_is_not_moved_and_a_move_is_taken_back() {
 
     let nowhere = run(&["--from", "/nowhere", "--to", &url]).await;
     assert!(nowhere.status == Some(66) && nowhere.said.contains("/nowhere"), "{}", nowhere.said);
+    let strangers = tempfile::tempdir().unwrap();
+    fs::write(strangers.path().join("diary.txt"), "").unwrap();
+    let refused = run(&["--from", &folder, "--to", &strangers.path().display().to_string()]).await;
+    assert!(
+        refused.status == Some(73) && refused.said.contains("holds diary.txt"),
+        "{}",
+        refused.said
+    );
     let away = run(&["--from", "postgres://somebody:hunter2@127.0.0.1:1/none", "--to", "/nowhere"]).await;
     assert!(
         away.status == Some(64) && away.said.contains("--database-password-file") && !away.said.contains("hunter2"),

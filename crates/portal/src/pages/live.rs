@@ -15,7 +15,7 @@ use tidings_model::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::fault::PageFault;
-use crate::limits::{LIVE_PULSE_EVERY, LIVE_SILENCE_MAX, LIVE_STREAMS_MAX};
+use crate::limits::{LIVE_BESIDE_OTHERS_EVERY, LIVE_PULSE_EVERY, LIVE_SILENCE_MAX, LIVE_STREAMS_MAX};
 use crate::session::{self, InEnvironment};
 use crate::state::Portal;
 
@@ -53,6 +53,8 @@ struct Stream {
 impl Stream {
     /// What the page is told next; nothing more when the server stops or the session has ended.
     async fn next(&mut self) -> Option<Result<Event, Infallible>> {
+        let others = self.portal.app.has_other_nodes();
+        let silence = if others { LIVE_BESIDE_OTHERS_EVERY } else { LIVE_SILENCE_MAX };
         let happened = tokio::select! {
             biased;
             () = self.portal.shutdown.begun() => return None,
@@ -63,7 +65,7 @@ impl Stream {
                 self.pulse.mark_unchanged();
                 true
             }
-            () = self.portal.clock.sleep(LIVE_SILENCE_MAX) => false,
+            () = self.portal.clock.sleep(silence) => others,
         };
         let now = self.portal.clock.now();
         if now.since(self.checked_at) >= LIVE_SILENCE_MAX {

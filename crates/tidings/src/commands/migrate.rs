@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tidings_runtime::{SystemClock, SystemEntropy};
-use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore, Schema};
+use tidings_runtime::SystemClock;
+use tidings_store_postgres::{PostgresConfig, PostgresStore, Schema};
 use tidings_store_sqlite::{Inspection, OpenError, SqliteOptions, SqliteStore};
 
 use crate::config::settings::{DATA, OUTPUT};
@@ -14,6 +14,7 @@ use crate::config::{DataAndOutput, Flags, database};
 use crate::data_folder::DATABASE_FILE;
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print};
+use crate::stores::options_of_commands;
 
 /// Bring the database to the schema of this version, as the next start does by itself.
 ///
@@ -63,9 +64,8 @@ pub(crate) async fn run(args: Migrate) -> Outcome {
 }
 
 async fn shared(database: &PostgresConfig, check: bool) -> Result<(Report, Option<Report>), CommandError> {
-    let options = || PostgresOptions::new(Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
     let look = async || -> Result<Report, CommandError> {
-        let (store, schema) = PostgresStore::open_as_it_is(database, options()).await?;
+        let (store, schema) = PostgresStore::open_as_it_is(database, options_of_commands()).await?;
         store.close().await;
         Ok(Report::of(schema))
     };
@@ -73,7 +73,7 @@ async fn shared(database: &PostgresConfig, check: bool) -> Result<(Report, Optio
     if check || before.missing.is_empty() {
         return Ok((before, None));
     }
-    PostgresStore::open(database, options()).await?.close().await;
+    PostgresStore::open(database, options_of_commands()).await?.close().await;
     Ok((before, Some(look().await?)))
 }
 

@@ -7,9 +7,9 @@ use clap::Args;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tidings_model::Timestamp;
-use tidings_runtime::{Clock, Stopwatch, SystemClock, SystemEntropy};
+use tidings_runtime::{Clock, Stopwatch, SystemClock};
 use tidings_store::{AsOf, Check, Finding, Place, Store, StoreError, Verified, watch_roll};
-use tidings_store_postgres::{OpenError as DatabaseError, PostgresConfig, PostgresOptions, PostgresStore};
+use tidings_store_postgres::{OpenError as DatabaseError, PostgresConfig, PostgresStore};
 use tidings_store_sqlite::Inspection;
 
 use crate::config::settings::{DATA, OUTPUT};
@@ -17,6 +17,7 @@ use crate::config::{DataAndOutput, Flags, database};
 use crate::data_folder::{DATABASE_FILE, served_since};
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print, printable, say};
+use crate::stores::options_of_commands;
 
 /// Rows that one step looks at: a fraction of a second, after which the database is read as of a newer moment.
 const STEP_ROWS: usize = 2_000;
@@ -118,8 +119,7 @@ pub(super) fn verify(mut inspection: Inspection, served_since: impl Fn() -> Opti
 /// Looks through all of a database that nodes share.
 async fn verify_shared(database: &PostgresConfig) -> Result<Report, CommandError> {
     let clock = SystemClock::new();
-    let options = PostgresOptions::new(Arc::new(clock), Arc::new(SystemEntropy));
-    let (store, schema) = PostgresStore::open_as_it_is(database, options).await?;
+    let (store, schema) = PostgresStore::open_as_it_is(database, options_of_commands()).await?;
     if !schema.missing.is_empty() {
         let (found, known) = (schema.found, schema.known);
         return Err(DatabaseError::Older { found, known }.into());

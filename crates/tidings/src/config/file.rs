@@ -125,19 +125,24 @@ impl ConfigFile {
     }
 
     fn unknown(&self, key: &str) -> ConfigError {
-        let known = TABLE
-            .iter()
-            .map(|setting| setting.facts().key.to_owned())
-            .chain([format!("{EGRESS}.{ENVIRONMENTS}")]);
-        let nearest = known
-            .map(|candidate| (strsim::jaro_winkler(key, &candidate), candidate))
-            .max_by(|one, other| one.0.total_cmp(&other.0));
         ConfigError::Unknown {
             path: self.path.clone(),
             key: key.to_owned(),
-            hint: nearest.filter(|(alike, _)| *alike >= ALIKE).map(|(_, candidate)| candidate),
+            hint: meant(key),
         }
     }
+}
+
+/// The setting that is meant by a key that is none, when one is near.
+pub(super) fn meant(key: &str) -> Option<String> {
+    let known = TABLE
+        .iter()
+        .map(|setting| setting.facts().key.to_owned())
+        .chain([format!("{EGRESS}.{ENVIRONMENTS}")]);
+    let nearest = known
+        .map(|candidate| (strsim::jaro_winkler(key, &candidate), candidate))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    nearest.filter(|(alike, _)| *alike >= ALIKE).map(|(_, candidate)| candidate)
 }
 
 /// Reads a text that somebody wrote.

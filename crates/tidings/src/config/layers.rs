@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use tidings_model::EnvironmentId;
 
 use super::ConfigError;
-use super::file::{ConfigFile, split};
+use super::file::{ConfigFile, meant, split};
 use super::setting::{Facts, Fallback, Setting};
 use super::settings::TABLE;
 
@@ -156,6 +156,20 @@ impl Layers {
     }
 }
 
+/// Variables that look like settings and are none, each with the one that is meant. Others may have their own reasons to begin so.
+pub(crate) fn misspelt(names: impl IntoIterator<Item = OsString>) -> Vec<(String, String)> {
+    let known = |name: &str| name == CONFIG_VARIABLE || TABLE.iter().any(|setting| setting.facts().variable() == name);
+    let names = names.into_iter().filter_map(|name| name.into_string().ok());
+    names
+        .filter(|name| !known(name))
+        .filter_map(|name| {
+            let key = meant(&name.strip_prefix("TIDINGS_")?.to_ascii_lowercase())?;
+            let facts = TABLE.iter().map(|setting| setting.facts()).find(|facts| facts.key == key)?;
+            Some((name, facts.variable()))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -234,6 +248,19 @@ mod tests {
         assert!(variable.to_string().starts_with("TIDINGS_LISTEN: 'x' is not"), "{variable}");
         let file = error(layers(&[], &[], "listen = 'x'"));
         assert!(file.to_string().contains(": listen: 'x' is not") && !file.is_usage(), "{file}");
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_a_setting_is_told_with_the_one_that_is_meant() {
+        let names = [
+            "TIDINGS_DATABSE",
+            "TIDINGS_CONFIG",
+            "TIDINGS_LISTEN",
+            "TIDINGS_SERVICE_HOST",
+            "PATH",
+        ];
+        let told = misspelt(names.map(OsString::from));
+        assert_eq!(told, [("TIDINGS_DATABSE".to_owned(), "TIDINGS_DATABASE".to_owned())]);
     }
 
     #[test]

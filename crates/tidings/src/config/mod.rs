@@ -23,6 +23,6 @@ pub(crate) use error::ConfigError;
 #[cfg(test)]
 pub(crate) use flags::ASK_HEADING;
 pub(crate) use flags::{Ask, DataAndOutput, DataOnly, Everything, Flags, OutputOnly, Serve};
-pub(crate) use layers::{Layers, Source};
+pub(crate) use layers::{Layers, Source, misspelt};
 pub(crate) use serve::ServeConfig;
 pub(crate) use setting::{Facts, Fallback};

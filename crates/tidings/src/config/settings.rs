@@ -485,8 +485,8 @@ mod tests {
 
     #[test]
     fn the_default_that_the_store_knows_is_the_stores() {
-        let default = PostgresConfig::new("postgres://user@host/database").connections.to_string();
-        assert_eq!(DATABASE_CONNECTIONS.facts.fallback, Fallback::Text(&*default.leak()));
+        let default = PostgresConfig::new("postgres://user@host/database").connections;
+        assert_eq!(DATABASE_CONNECTIONS.facts.default_words(), default.to_string());
     }
 
     #[test]

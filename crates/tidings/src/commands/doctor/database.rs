@@ -1,13 +1,11 @@
 //! The database that nodes share.
 
-use std::sync::Arc;
-
-use tidings_runtime::{SystemClock, SystemEntropy};
 use tidings_signing::KeyId;
 use tidings_store::{MasterKeyState, Store, StoreError};
-use tidings_store_postgres::{OpenError, PostgresConfig, PostgresOptions, PostgresStore, Schema, without_password};
+use tidings_store_postgres::{OpenError, PostgresConfig, PostgresStore, Schema, without_password};
 
 use super::Finding;
+use crate::stores::options_of_commands;
 
 /// Whether the database can be used; and the master keys that something in it is sealed with, the one that seals first.
 pub(super) async fn look(config: &PostgresConfig) -> (Vec<KeyId>, Finding) {
@@ -40,8 +38,7 @@ pub(super) async fn look(config: &PostgresConfig) -> (Vec<KeyId>, Finding) {
 }
 
 async fn ask(config: &PostgresConfig) -> Result<(Vec<KeyId>, usize, Schema), OpenError> {
-    let options = PostgresOptions::new(Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
-    let (store, schema) = PostgresStore::open_as_it_is(config, options).await?;
+    let (store, schema) = PostgresStore::open_as_it_is(config, options_of_commands()).await?;
     let away = |error: StoreError| OpenError::Away { why: error.to_string() };
     let (mut needed, mut nodes) = (Vec::new(), 0);
     if schema.missing.is_empty() {

@@ -94,11 +94,17 @@ async fn migrate(from: &Place, to: &Place, format: Format) -> Outcome {
             "--from and --to both name {source_name}: name another target"
         )));
     }
+    to.is_for_a_store()?;
     let source = from.open_source().await?;
-    let target = to.open_target().await?;
-    let moved = between(&source, &source_name, &target, &target_name, clock).await;
+    let moved = async {
+        unserved(&source, &source_name, &clock).await?; // before anything is made at the other end
+        let target = to.open_target().await?;
+        let moved = between(&source, &source_name, &target, &target_name, clock).await;
+        target.close().await;
+        moved
+    }
+    .await;
     source.close().await;
-    target.close().await;
     let ended = moved?;
     print(&match format {
         Format::Json => serde_json::to_string_pretty(&ended.as_json(&source_name, &target_name)).map_err(anyhow::Error::from)?,
@@ -121,9 +127,7 @@ async fn between(
     target_name: &str,
     clock: SystemClock,
 ) -> Result<Ended, CommandError> {
-    for (store, name) in [(source, source_name), (target, target_name)] {
-        unserved(store, name, &clock).await?;
-    }
+    unserved(target, target_name, &clock).await?;
     let watch = Stopwatch::start(&clock);
     let teller = Arc::new(Teller::new(clock));
     let moving = Moving {

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use tidings_runtime::{SystemClock, SystemEntropy};
-use tidings_store::transfer::Transfer;
-use tidings_store_postgres::{PostgresConfig, PostgresOptions, PostgresStore, without_password};
-use tidings_store_sqlite::{SqliteOptions, SqliteStore};
+use tidings_runtime::SystemClock;
+use tidings_store::transfer::{Transfer, TransferError};
+use tidings_store_postgres::{PostgresConfig, PostgresStore, without_password};
+use tidings_store_sqlite::{SqliteOptions, SqliteStore, is_store_file};
 
 use crate::data_folder::DATABASE_FILE;
 use crate::failure::CommandError;
+use crate::key_files::KEY_FILE;
+use crate::output::printable;
+use crate::stores::options_of_commands;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -69,15 +72,33 @@ impl Place {
         }
     }
 
+    /// Refuses a folder that holds what is neither a store's nor a key.
+    pub(super) fn is_for_a_store(&self) -> Result<(), CommandError> {
+        let Self::Folder(folder) = self else { return Ok(()) };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_ours = |name: &str| name == KEY_FILE || is_store_file(name);
+        match entries
+            .map(|entry| entry.file_name())
+            .find(|name| !name.to_str().is_some_and(is_ours))
+        {
+            Some(other) => Err(TransferError::Refused(format!(
+                "{} holds {}, which is not a store's: name a folder that is not there yet, or that holds the master key alone",
+                folder.display(),
+                printable(&other.to_string_lossy())
+            ))
+            .into()),
+            None => Ok(()),
+        }
+    }
+
     /// Opens a store, which is made where there is none.
     pub(super) async fn open_target(&self) -> Result<Opened, CommandError> {
-        let clock = Arc::new(SystemClock::new());
         Ok(match self {
-            Self::Folder(folder) => Opened::Folder(SqliteStore::open_to_move(folder, SqliteOptions::new(clock))?),
-            Self::Database(config) => {
-                let options = PostgresOptions::new(clock, Arc::new(SystemEntropy));
-                Opened::Database(PostgresStore::open_to_move(config, options).await?)
+            Self::Folder(folder) => {
+                let options = SqliteOptions::new(Arc::new(SystemClock::new()));
+                Opened::Folder(SqliteStore::open_to_move(folder, options)?)
             }
+            Self::Database(config) => Opened::Database(PostgresStore::open_to_move(config, options_of_commands()).await?),
         })
     }
 }

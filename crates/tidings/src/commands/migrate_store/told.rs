@@ -161,8 +161,8 @@ pub(super) fn next(from: &Place, to: &Place, keys: &[MasterKeyId]) -> String {
         }
         Place::Database(config) => {
             let key = shown.as_deref().unwrap_or("/path/to/the/master.key");
-            let name = config.name().unwrap_or_default();
-            lines.push(format!("  TIDINGS_MASTER_KEY=\"$(cat {key})\" tidings serve --database {name}"));
+            let url = &config.url; // without a password, as it was given
+            lines.push(format!("  TIDINGS_MASTER_KEY=\"$(cat {key})\" tidings serve --database '{url}'"));
         }
     }
     let needs = match named.as_slice() {
