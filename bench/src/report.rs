@@ -156,6 +156,9 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         // After each, so that an hour's work is not lost to the next.
         write(&bench, &machine, &source, &measured)?;
     }
+    if let Some(database) = &bench.launch.database {
+        database.clean().await;
+    }
     let scenarios: Vec<_> = measured.iter().map(|(name, findings)| (*name, findings)).collect();
     // The goals are those of the embedded store.
     let without_goals = args.short || args.database.is_some();

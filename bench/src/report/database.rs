@@ -17,6 +17,25 @@ pub(crate) struct Database {
     postmaster: u32,
 }
 
+/// A database of one server, which goes when that goes.
+pub(crate) struct Made {
+    of: Database,
+    name: String,
+}
+
+impl Made {
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        self.of.server.url_of(&self.name)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.of.server.is_done_with(std::mem::take(&mut self.name));
+    }
+}
+
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive() // the URL may have a password
@@ -42,9 +61,17 @@ impl Database {
         })
     }
 
-    /// Makes an empty database, and gives its URL.
-    pub(crate) async fn make(&self) -> String {
-        self.server.url_of(&self.server.database().await)
+    /// Makes an empty database.
+    pub(crate) async fn make(&self) -> Made {
+        Made {
+            name: self.server.database().await,
+            of: self.clone(),
+        }
+    }
+
+    /// Removes the databases that were made here and are not in use.
+    pub(crate) async fn clean(&self) {
+        self.server.remove_done().await;
     }
 
     /// What all processes of the server have used.

@@ -109,14 +109,9 @@ impl Process {
 
     /// What it has used; of one that has ended and was not waited for, its time is still told.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let stat = self.read("stat")?;
-        let ticks = cpu_ticks(&stat).with_context(|| format!("the kernel's line on {} is not understood: {stat}", self.name))?;
-        // Not every kernel counts what is written, nor tells it to everybody.
-        let written_bytes = self.read("io").ok().and_then(|text| number(&text, "write_bytes:"));
-        Ok(Usage {
-            cpu_us: ticks * TICK_US,
-            written_bytes: written_bytes.unwrap_or_default(),
-        })
+        let process = procfs::process::Process::new(self.id.cast_signed());
+        let used = process.map_err(anyhow::Error::from).and_then(|process| used(&process));
+        used.with_context(|| format!("{} has ended", self.name))
     }
 
     /// The memory that it has.
@@ -154,48 +149,33 @@ impl Drop for Process {
     }
 }
 
-/// What a process and its children have used, those that have ended with their time alone.
+/// What a process and its children have used; of those that have ended, their time alone.
 pub(crate) fn family(parent: u32) -> anyhow::Result<Usage> {
-    let of = |id: u32, skip: usize| -> Option<Usage> {
-        let (stat, io) = (
-            fs::read_to_string(format!("/proc/{id}/stat")).ok()?,
-            fs::read_to_string(format!("/proc/{id}/io")),
-        );
-        Some(Usage {
-            cpu_us: (0..skip).step_by(2).filter_map(|skip| ticks_after(&stat, 11 + skip)).sum::<u64>() * TICK_US,
-            written_bytes: io.ok().and_then(|text| number(&text, "write_bytes:")).unwrap_or_default(),
-        })
-    };
-    let own = of(parent, 4).with_context(|| format!("the process {parent} has ended"))?;
-    let others = fs::read_dir("/proc")?
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let children = others.filter(|id| fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent_of(&stat) == Some(parent)));
-    Ok(children.filter_map(|id| of(id, 2)).fold(own, Add::add))
+    let parent = procfs::process::Process::new(parent.cast_signed())?;
+    let ended = parent.stat().map(|stat| stat.cutime + stat.cstime)?;
+    let children = procfs::process::all_processes()?.flatten();
+    let children = children.filter(|process| process.stat().is_ok_and(|stat| stat.ppid == parent.pid));
+    let all = children.filter_map(|child| used(&child).ok()).fold(used(&parent)?, Add::add);
+    Ok(Usage {
+        cpu_us: all.cpu_us + ended.unsigned_abs() * TICK_US,
+        ..all
+    })
 }
 
 /// The parent of a process.
 pub(crate) fn parent(id: u32) -> anyhow::Result<u32> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("there is no process {id} on this machine"))?;
-    parent_of(&stat).with_context(|| format!("the kernel's line on {id} is not understood: {stat}"))
+    let stat = procfs::process::Process::new(id.cast_signed()).and_then(|process| process.stat());
+    let stat = stat.with_context(|| format!("there is no process {id} on this machine"))?;
+    Ok(stat.ppid.cast_unsigned())
 }
 
-fn parent_of(stat: &str) -> Option<u32> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// User and system time from a line of `/proc/PID/stat`. The name of the program comes before it, and may hold spaces and brackets.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    ticks_after(stat, 11)
-}
-
-/// The sum of the two numbers after so many fields behind the name.
-fn ticks_after(stat: &str, fields: usize) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_ascii_whitespace().skip(fields);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+fn used(process: &procfs::process::Process) -> anyhow::Result<Usage> {
+    let stat = process.stat()?;
+    Ok(Usage {
+        cpu_us: (stat.utime + stat.stime) * TICK_US,
+        // Not every kernel counts what is written, nor tells it to everybody.
+        written_bytes: process.io().map(|io| io.write_bytes).unwrap_or_default(),
+    })
 }
 
 /// The number after a name at the beginning of a line.
@@ -209,11 +189,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_a_process_is_found_whatever_its_name() {
-        let stat = "4242 (a) b (c) S 1 4242 4242 0 -1 4194560 4111 0 0 0 731 269 0 0 20 0 4 0 5134 222 111 18446744073709551615";
-        assert_eq!(cpu_ticks(stat), Some(1_000));
-        assert_eq!(cpu_ticks("4242 (x) S 1"), None);
-        assert_eq!((parent_of(stat), ticks_after(stat, 13)), (Some(1), Some(0)));
+    fn a_process_has_used_something_and_its_parent_is_there() {
+        let own = std::process::id();
+        let alone = used(&procfs::process::Process::myself().unwrap()).unwrap();
+        assert!(alone.cpu_us <= family(own).unwrap().cpu_us); // asked later, when it is no less
+        assert!(parent(own).unwrap() > 0);
+        assert!(parent(u32::MAX >> 1).unwrap_err().to_string().contains("there is no process"));
     }
 
     #[test]

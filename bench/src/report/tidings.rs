@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tidings_client::{Auth, Client, EnvironmentChange, NewWebhook, Secret, SettingsChange, Webhook};
 use tokio::process::Command;
 
-use super::database::Database;
+use super::database::{Database, Made};
 use super::process::{Process, Usage, number};
 use super::web::Web;
 use crate::time::{pause, wall_us};
@@ -60,7 +60,7 @@ pub(crate) struct Server {
     // After the process: it goes when nobody writes in it any more.
     folder: TempDir,
     /// The database of this server, when it is not in the folder.
-    database: Option<String>,
+    database: Option<Made>,
     /// Further nodes beside that database.
     others: Vec<Node>,
     url: String,
@@ -99,7 +99,7 @@ impl Launch {
             None => None,
         };
         let begun_us = wall_us();
-        let (process, url) = self.boot(folder.path(), database.as_deref(), &web).await?;
+        let (process, url) = self.boot(folder.path(), database.as_ref(), &web).await?;
         let start_us = wall_us() - begun_us;
         let token = mint(&web, &url).await?;
         let client = Client::new(&url, &Auth::Token(Secret::new(&token)))?;
@@ -133,7 +133,7 @@ impl Launch {
     }
 
     /// Starts the process and waits until it takes requests.
-    async fn boot(&self, folder: &Path, database: Option<&str>, web: &Web) -> anyhow::Result<(Process, String)> {
+    async fn boot(&self, folder: &Path, database: Option<&Made>, web: &Web) -> anyhow::Result<(Process, String)> {
         let _ = fs::remove_file(folder.join(SERVER_FILE)); // left by a process that was killed
         let mut process = Process::spawn("tidings", self.command(folder, database)?)?;
         let begun_us = wall_us();
@@ -157,7 +157,7 @@ impl Launch {
         }
     }
 
-    fn command(&self, folder: &Path, database: Option<&str>) -> anyhow::Result<Command> {
+    fn command(&self, folder: &Path, database: Option<&Made>) -> anyhow::Result<Command> {
         let mut words = self.under.iter().map(PathBuf::from).chain([self.binary.clone()]);
         let mut command = Command::new(words.next().context("there is nothing to start")?);
         command
@@ -174,7 +174,7 @@ impl Launch {
             .env("TIDINGS_BOOTSTRAP_CLIENT_ID", CLIENT_ID)
             .env("TIDINGS_BOOTSTRAP_CLIENT_SECRET", CLIENT_SECRET)
             .env("TIDINGS_MASTER_KEY", MASTER_KEY)
-            .envs(database.map(|url| ("TIDINGS_DATABASE", url)))
+            .envs(database.map(|database| ("TIDINGS_DATABASE", database.url())))
             .stderr(log);
         Ok(command)
     }
@@ -201,7 +201,7 @@ impl Server {
     pub(crate) async fn join(&mut self, nodes: usize) -> anyhow::Result<()> {
         for _ in 0..nodes {
             let folder = self.launch.folder()?;
-            let (process, url) = self.launch.boot(folder.path(), self.database.as_deref(), &self.web).await?;
+            let (process, url) = self.launch.boot(folder.path(), self.database.as_ref(), &self.web).await?;
             self.others.push(Node {
                 process,
                 _folder: folder,
@@ -251,7 +251,7 @@ impl Server {
     /// Starts it again, after [`kill`](Self::kill), on the same data folder.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
         let begun_us = wall_us();
-        (self.process, self.url) = self.launch.boot(self.folder.path(), self.database.as_deref(), &self.web).await?;
+        (self.process, self.url) = self.launch.boot(self.folder.path(), self.database.as_ref(), &self.web).await?;
         self.start_us = wall_us() - begun_us;
         self.renew().await
     }

@@ -93,7 +93,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        self.server.done.lock().push(std::mem::take(&mut self.name));
+        self.server.is_done_with(std::mem::take(&mut self.name));
     }
 }
 
@@ -220,14 +220,25 @@ impl EphemeralPostgres {
         connect(&self.url_of(database)).await
     }
 
-    /// Makes an empty database, and removes those that tests are done with.
-    pub async fn database(&self) -> String {
-        let client = connect(&self.url).await;
+    /// Nobody needs that database any more: it is removed when the next one is made, or all are.
+    pub fn is_done_with(&self, database: String) {
+        self.done.lock().push(database);
+    }
+
+    /// Removes the databases that nobody needs any more.
+    pub async fn remove_done(&self) {
         let done = std::mem::take(&mut *self.done.lock());
+        let client = connect(&self.url).await;
         for name in done {
             let dropped = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             dropped.expect("a database that nobody needs can be dropped");
         }
+    }
+
+    /// Makes an empty database, and removes those that tests are done with.
+    pub async fn database(&self) -> String {
+        self.remove_done().await;
+        let client = connect(&self.url).await;
         let name = format!("tidings_{}_{}", std::process::id(), self.made.fetch_add(1, Ordering::Relaxed));
         let made = client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         made.expect("a database can be made");
