@@ -46,7 +46,7 @@ pub async fn serve(
     let closing = Shutdown::new();
     let tasks = TaskSet::new(closing.clone());
     let places = Places::new(limits.connections_max, Arc::clone(&clock));
-    let connections = Connections::new(routes, Arc::clone(&clock), Arc::clone(&places), closing.clone());
+    let connections = Connections::new(routes, Arc::clone(&clock), Arc::clone(&places), tasks.clone());
     let accepted = tokio::select! {
         biased;
         () = shutdown.begun() => Ok(()),

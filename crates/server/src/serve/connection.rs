@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tidings_app::{Code, Problem};
-use tidings_runtime::{Clock, Shutdown, within};
+use tidings_runtime::{Clock, OnError, TaskSet, within};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tower::ServiceExt;
@@ -35,11 +35,12 @@ pub(super) struct Connections {
     http: Builder<TokioExecutor>,
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
-    closing: Shutdown,
+    /// The connections, and what callers who hung up have asked for.
+    tasks: Arc<TaskSet>,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, clock: Arc<dyn Clock>, places: Arc<Places>, closing: Shutdown) -> Self {
+    pub(super) fn new(router: Router, clock: Arc<dyn Clock>, places: Arc<Places>, tasks: TaskSet) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().max_buf_size(HEAD_BYTES_MAX);
         http.http2()
@@ -50,14 +51,14 @@ impl Connections {
             http,
             clock,
             places,
-            closing,
+            tasks: Arc::new(tasks),
         }
     }
 
     /// Serves a connection until its peer, standing still, another that needs its place, or the shutdown ends it.
     pub(super) fn run(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
         let (router, http) = (self.router.clone(), self.http.clone());
-        let (clock, closing) = (Arc::clone(&self.clock), self.closing.clone());
+        let (clock, tasks) = (Arc::clone(&self.clock), Arc::clone(&self.tasks));
         let activity = Activity::new(Arc::clone(&clock), Arc::clone(&self.places), place);
         async move {
             if let Err(error) = stream.set_nodelay(true) {
@@ -68,7 +69,7 @@ impl Connections {
                 if let Some(peer) = peer {
                     request.extensions_mut().insert(ConnectInfo(peer));
                 }
-                answer(router.clone(), request, activity.begin())
+                answer(router.clone(), request, activity.begin(), Arc::clone(&tasks))
             });
             let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             tokio::select! {
@@ -84,20 +85,26 @@ impl Connections {
                     let goodbye = Duration::from_secs(GOODBYE_SECONDS_MAX);
                     return if let Ok(ended) = within(&*clock, goodbye, connection).await { note(ended) };
                 }
-                () = closing.begun() => connection.as_mut().graceful_shutdown(),
+                () = tasks.shutdown().begun() => connection.as_mut().graceful_shutdown(),
             }
             note(connection.await); // the grace period is its limit
         }
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, under_way: Option<UnderWay>) -> Result<Response<Answering>, Infallible> {
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    under_way: Option<UnderWay>,
+    tasks: Arc<TaskSet>,
+) -> Result<Response<Answering>, Infallible> {
     let Some(under_way) = under_way else {
         return std::future::pending().await; // until the connection is dropped: its place has gone to another
     };
     let response = if names_its_host(&request) {
         let request = request.map(|body| Body::new(Arriving::new(body, &under_way)));
-        Finishing(Some(router.oneshot(request))).await?
+        let work = Some(router.oneshot(request));
+        Finishing { work, tasks }.await?
     } else {
         let detail = "an HTTP/1.1 request has one Host header; send the name or address that it is for";
         ApiProblem::from(Problem::new(Code::Malformed, detail)).into_response()
@@ -106,26 +113,28 @@ async fn answer(router: Router, request: Request<Incoming>, under_way: Option<Un
 }
 
 /// What a handler does, which is done to its end although its caller hangs up before the answer: an event that was stored is on its way at once.
-struct Finishing(Option<Oneshot<Router, Request<Body>>>);
+struct Finishing {
+    /// Until it is done.
+    work: Option<Oneshot<Router, Request<Body>>>,
+    tasks: Arc<TaskSet>,
+}
 
 impl Future for Finishing {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(work) = self.0.as_mut() else {
-            return Poll::Pending; // it was polled after its end, which nobody does
-        };
-        let answer = std::task::ready!(Pin::new(work).poll(context));
-        self.0 = None;
+        let work = self.work.as_mut().expect("nobody polls a future after its end");
+        let answer = ready!(Pin::new(work).poll(context));
+        self.work = None;
         Poll::Ready(answer)
     }
 }
 
 impl Drop for Finishing {
-    // It is not waited for: a handler has an end of its own.
     fn drop(&mut self) {
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(work);
+        // Without a runtime everything is over.
+        if let (Some(work), Ok(_)) = (self.work.take(), Handle::try_current()) {
+            self.tasks.spawn("unheard", OnError::Log, async move { work.await.map(drop) });
         }
     }
 }
