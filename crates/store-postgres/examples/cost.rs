@@ -129,5 +129,5 @@ impl Work {
 
 /// Our processor time so far, in microseconds.
 fn own_us() -> f64 {
-    process_us("self").unwrap()
+    process_us(std::process::id().cast_signed()).unwrap()
 }

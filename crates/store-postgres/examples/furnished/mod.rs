@@ -79,13 +79,11 @@ pub(crate) async fn furnish(store: &PostgresStore) -> EnvironmentId {
 /// The processor time of all processes of the server so far, in microseconds.
 pub(crate) async fn server_us(admin: &tokio_postgres::Client) -> f64 {
     let pids = admin.query("SELECT pid FROM pg_stat_activity", &[]).await.unwrap();
-    pids.iter().filter_map(|row| process_us(&row.get::<_, i32>(0).to_string())).sum()
+    pids.iter().filter_map(|row| process_us(row.get(0))).sum()
 }
 
-/// User and system time of a process, in ticks of a hundredth of a second.
-pub(crate) fn process_us(process: &str) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
-    Some(ticks * 10_000.0)
+/// User and system time of a process, in microseconds: Linux counts hundredths of a second.
+pub(crate) fn process_us(process: i32) -> Option<f64> {
+    let stat = procfs::process::Process::new(process).and_then(|process| process.stat()).ok()?;
+    Some((stat.utime + stat.stime) as f64 * 10_000.0)
 }
