@@ -28,6 +28,13 @@ impl Made {
     pub(crate) fn url(&self) -> String {
         self.of.server.url_of(&self.name)
     }
+
+    /// How large it is, indexes included, in bytes.
+    pub(crate) async fn bytes(&self) -> anyhow::Result<f64> {
+        let client = self.of.server.connect(&self.name).await;
+        let size = client.query_one("SELECT pg_database_size(current_database())", &[]).await?;
+        Ok(size.try_get::<_, i64>(0)? as f64)
+    }
 }
 
 impl Drop for Made {

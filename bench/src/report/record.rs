@@ -57,7 +57,12 @@ impl Run {
 
     /// Bytes that Tidings wrote to the disk per event.
     pub(crate) fn written_per_event(&self) -> f64 {
-        per(self.used("tidings").written_bytes as f64, self.generator.accepted as f64)
+        self.written_by("tidings")
+    }
+
+    /// Bytes that a process wrote to the disk per event.
+    pub(crate) fn written_by(&self, process: &str) -> f64 {
+        per(self.used(process).written_bytes as f64, self.generator.accepted as f64)
     }
 
     /// Commits of Tidings, each with an fsync, per event.

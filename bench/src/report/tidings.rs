@@ -224,6 +224,14 @@ impl Server {
         self.launch.database.as_ref().map(Database::usage).transpose()
     }
 
+    /// How large its database is, in bytes, if it is in a PostgreSQL.
+    pub(crate) async fn database_bytes(&self) -> anyhow::Result<Option<f64>> {
+        match &self.database {
+            Some(database) => Ok(Some(database.bytes().await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Transactions that all its nodes made durable.
     pub(crate) async fn commits(&self) -> anyhow::Result<u64> {
         let mut commits = self.metrics().await?.commits()?;

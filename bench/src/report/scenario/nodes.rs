@@ -20,11 +20,13 @@ pub(crate) const EMBEDDED: &str = "embedded";
 
 pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     ensure!(bench.launch.database.is_some(), "nodes need a PostgreSQL: name one with --database");
-    let mut findings = Findings::default();
+    let (mut findings, mut stored) = (Findings::default(), Vec::new());
     for round in 1..=bench.rounds {
-        findings.runs.push(trial(bench, round, 0, EMBEDDED).await?);
+        findings.runs.push(trial(bench, round, 0, EMBEDDED).await?.0);
         for (nodes, name) in NODES {
-            findings.runs.push(trial(bench, round, nodes, name).await?);
+            let (run, grown) = trial(bench, round, nodes, name).await?;
+            stored.extend(grown.map(|bytes| per(bytes, run.generator.accepted as f64)));
+            findings.runs.push(run);
         }
     }
     let (rate, time) = (Unit::PerSecond, Unit::Microseconds);
@@ -61,12 +63,18 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
             findings.add_of(name, format!("nodes.{name}.database"), beside, time, |run| run.cpu_us(DATABASE));
             let commits = format!("{}: commits per event", title(name));
             findings.add_of(name, format!("nodes.{name}.commits"), commits, Unit::Count, Run::commits_per_event);
+            let written = format!("{}: written to the disk per event, PostgreSQL", title(name));
+            findings.add_of(name, format!("nodes.{name}.written"), written, Unit::Bytes, |run| {
+                run.written_by(DATABASE)
+            });
         }
         let busy = format!("{}: processors in use", title(name));
         findings.add_of(name, format!("nodes.{name}.busy"), busy, Unit::Count, |run| {
             per(used_us(run), run.seconds * 1e6)
         });
     }
+    let title = "Size of the database per event, its delivery and attempt included";
+    findings.add("nodes.stored", title, Unit::Bytes, stored);
     findings.add_losses("nodes");
     let shown = findings.figures.len();
     for name in names() {
@@ -84,8 +92,8 @@ fn used_us(run: &Run) -> f64 {
     run.processes.values().map(|usage| usage.cpu_us as f64).sum()
 }
 
-/// A run against so many nodes beside a new database; none: against one on its data folder.
-async fn trial(bench: &Bench, round: usize, nodes: usize, name: &str) -> anyhow::Result<Run> {
+/// A run against so many nodes beside a new database, and by how many bytes that grew; none: against one on its data folder.
+async fn trial(bench: &Bench, round: usize, nodes: usize, name: &str) -> anyhow::Result<(Run, Option<f64>)> {
     let warm = Load::closed(REQUESTS, Amount::Seconds(2));
     let load = warm.lasting(Amount::Seconds(bench.pick(2, 8)));
     bench.say("nodes", &format!("round {round} of {}: {name}, {load}", bench.rounds));
@@ -104,5 +112,8 @@ async fn trial(bench: &Bench, round: usize, nodes: usize, name: &str) -> anyhow:
     };
     let expected = |accepted| accepted;
     trial.warm(bench, &warm, expected).await?;
-    trial.run(bench, &load, expected).await
+    let before = subject.server()?.database_bytes().await?;
+    let run = trial.run(bench, &load, expected).await?;
+    let after = subject.server()?.database_bytes().await?;
+    Ok((run, after.zip(before).map(|(after, before)| after - before)))
 }
