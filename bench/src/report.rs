@@ -45,7 +45,7 @@ const OTHERS_PERCENT_MAX: f64 = 10.0;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Build both first: cargo build --release -p tidings -p tidings-bench
-It listens and sends on this machine's own addresses only. There is no PostgreSQL store yet, so only the embedded one is measured.")]
+It listens and sends on this machine's own addresses only.")]
 pub(crate) struct Args {
     /// How often each is measured: 3 times without it, 2 in a short report.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

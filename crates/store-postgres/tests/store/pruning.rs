@@ -1,6 +1,6 @@
 //! Pruning a large log.
 
-use tidings_model::{CancelReason, DeliveryId, Environment, EnvironmentId, Settings, WebhookId};
+use tidings_model::{CancelReason, DeliveryId, Environment, EnvironmentId, EventId, Settings, WebhookId};
 use tidings_store::{NewEvent, ResendError, Start, Store, Target};
 use tidings_store_postgres::PostgresStore;
 use tidings_testkit::TestDatabase;
@@ -68,6 +68,17 @@ async fn what_is_sent_again_while_others_prune_stays() {
         .into_iter()
         .map(|appended| appended.unwrap().event)
         .collect();
+    let again = async |event: EventId| {
+        let first = DeliveryId { event, ordinal: 0 };
+        match nodes[0].resend(environment, first, at(5)).await.unwrap() {
+            Ok(again) => Some(again.id),
+            Err(ResendError::NotFound) => None, // it was pruned
+            Err(why) => panic!("{why}"),
+        }
+    };
+    let mut every_second = ids.iter().rev().step_by(2);
+    // Before any is pruned, so that one stays however far the nodes get first.
+    let mut sent: Vec<_> = again(*every_second.next().unwrap()).await.into_iter().collect();
     let mut pruning = JoinSet::new();
     for node in nodes.clone() {
         pruning.spawn(async move {
@@ -81,14 +92,8 @@ async fn what_is_sent_again_while_others_prune_stays() {
             }
         });
     }
-    let mut sent = Vec::new();
-    for event in ids.iter().rev().step_by(2) {
-        let first = DeliveryId { event: *event, ordinal: 0 };
-        match nodes[0].resend(environment, first, at(5)).await.unwrap() {
-            Ok(again) => sent.push(again.id),
-            Err(ResendError::NotFound) => {} // it was pruned
-            Err(why) => panic!("{why}"),
-        }
+    for event in every_second {
+        sent.extend(again(*event).await);
     }
     let pruned: usize = pruning.join_all().await.into_iter().sum();
     assert!(!sent.is_empty() && pruned > 0, "{} were sent again, {pruned} pruned", sent.len());
