@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tidings_model::subscription::Subscription;
 use tidings_model::{EnvironmentId, EventKey, Settings};
 
-/// How long nodes may go on with what another has changed: they look every 30 seconds, and an attempt takes its time.
-pub(crate) const HEARD_MS: i64 = 50_000;
+/// How long what another has changed may not show yet: nodes look with every beat, a second apart, and what they began before arrives within the 17 seconds
+/// of an attempt.
+pub(crate) const HEARD_MS: i64 = 20_000;
 /// The same where looking may fail many times on end.
 pub(crate) const HEARD_LATE_MS: i64 = 1_800_000;
 /// The secret with which every webhook is made.
