@@ -194,6 +194,11 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
         return Err(refused("the database is named by a URL that begins with postgres://".to_owned()));
     }
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    if base.matches('@').count() > 1 {
+        return Err(refused(
+            "the URL of the database has more than one @: write those of the user and the password as %40".to_owned(),
+        ));
+    }
     let (mut own, mut left) = (Own::default(), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
@@ -267,6 +272,7 @@ mod tests {
                 "postgres://u:hidden@host/db?sslrootcert=/ca.pem",
                 "no effect without sslmode=verify-full",
             ),
+            ("postgres://u:hidden@hidden@host/db", "as %40"),
             ("postgres://u:hidden@host:port/db", "invalid value for option `port`"),
             ("postgres://u:hidden@host/db?colour=red", "colour"),
             ("postgres://u:hidden@host/db?target_session_attrs=read-only", "a store writes"),

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 use std::fmt::{self, Write as _};
+use std::io;
 
+use rustls::Error::InvalidCertificate;
 use tidings_store::StoreError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -60,6 +62,20 @@ impl Fault {
             Self::Sql(error) => error.is_closed() || error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
             Self::Away(_) | Self::Damaged(_) => false,
         }
+    }
+
+    /// True when whoever answers has not the certificate that was asked for.
+    pub(crate) fn is_stranger(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            if let Some(InvalidCertificate(_)) = inner.and_then(|inner| inner.downcast_ref()) {
+                return true;
+            }
+            source = cause.source();
+        }
+        false
     }
 
     /// True when the server is there and will not have us.

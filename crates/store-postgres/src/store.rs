@@ -107,6 +107,14 @@ impl From<Fault> for OpenError {
             );
             return Self::Unfit { why };
         }
+        if fault.is_stranger() {
+            let why = format!(
+                "{}. With sslmode=verify-full it has to have a certificate for the host of the URL, by an authority that sslrootcert names, or else \
+                 by one that the system trusts",
+                fault.reason()
+            );
+            return Self::Unfit { why };
+        }
         StoreError::from(fault).into()
     }
 }
