@@ -10,6 +10,9 @@ use super::process::{Memory, Usage};
 use super::stats::{Spread, per};
 use crate::figures::{GenFigures, PathFigures, Quantiles};
 
+/// What the record calls the PostgreSQL of a server, all its processes together.
+pub(crate) const DATABASE: &str = "database";
+
 /// Load against one subject, from the first event to the last delivery.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Run {
@@ -50,14 +53,9 @@ impl Run {
         per(self.used(process).cpu_us as f64, self.delivered as f64)
     }
 
-    /// CPU time of Tidings per event, in microseconds.
-    pub(crate) fn cpu_us_per_event(&self) -> f64 {
-        per(self.used("tidings").cpu_us as f64, self.generator.accepted as f64)
-    }
-
-    /// Bytes that Tidings wrote to the disk per event.
-    pub(crate) fn written_per_event(&self) -> f64 {
-        self.written_by("tidings")
+    /// CPU time of a process per event, in microseconds.
+    pub(crate) fn cpu_us_per_event(&self, process: &str) -> f64 {
+        per(self.used(process).cpu_us as f64, self.generator.accepted as f64)
     }
 
     /// Bytes that a process wrote to the disk per event.
@@ -168,13 +166,20 @@ impl Findings {
         self.add(id, title, unit, rounds);
     }
 
-    /// Adds what Tidings made the disk do, and the memory that it took for it.
-    pub(crate) fn add_disk(&mut self, scenario: &str) {
+    /// Adds what a PostgreSQL beside Tidings took, if there is one, what the disk had to do, and the memory of Tidings.
+    pub(crate) fn add_store(&mut self, scenario: &str) {
+        let has_database = self.of("tidings").any(|run| run.processes.contains_key(DATABASE));
         let mut add = |name: &str, title: &str, unit: Unit, of: &dyn Fn(&Run) -> f64| {
             self.add_of("tidings", format!("{scenario}.tidings.{name}"), title, unit, of);
         };
-        let written = "Tidings: written to the disk per event";
-        add("written", written, Unit::Bytes, &Run::written_per_event);
+        let written = |who: &str| format!("{who}: written to the disk per event");
+        if has_database {
+            let time = "PostgreSQL: CPU per event";
+            add("database", time, Unit::Microseconds, &|run| run.cpu_us_per_event(DATABASE));
+            add("written", &written("PostgreSQL"), Unit::Bytes, &|run| run.written_by(DATABASE));
+        } else {
+            add("written", &written("Tidings"), Unit::Bytes, &|run| run.written_by("tidings"));
+        }
         add(
             "fsyncs",
             "Tidings: commits, each with an fsync, per event",

@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use super::machine::Processors;
 use super::process::{Process, Usage};
-use super::record::Run;
+use super::record::{DATABASE, Run};
 use super::stats::per;
 use super::tidings::Server;
 use super::tools::{Listener, Load, Sink, distinct, ensure_answered, is_healthy};
@@ -125,9 +125,6 @@ impl Subject {
         }
     }
 }
-
-/// What the record calls the PostgreSQL of a server, all its processes together.
-pub(crate) const DATABASE: &str = "database";
 
 /// What all processes had used at one time.
 struct Look {

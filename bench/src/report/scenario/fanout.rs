@@ -36,8 +36,10 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
         run.cpu_us("tidings")
     });
     let event = "Tidings: CPU per event with its ten deliveries";
-    findings.add_of("tidings", "fanout.tidings.event", event, time, Run::cpu_us_per_event);
-    findings.add_disk("fanout");
+    findings.add_of("tidings", "fanout.tidings.event", event, time, |run| {
+        run.cpu_us_per_event("tidings")
+    });
+    findings.add_store("fanout");
     findings.add_losses("fanout");
     Ok(findings)
 }

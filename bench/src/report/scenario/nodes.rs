@@ -4,11 +4,11 @@
 use anyhow::ensure;
 
 use super::super::Bench;
-use super::super::record::{Findings, Run, Unit};
+use super::super::record::{DATABASE, Findings, Run, Unit};
 use super::super::stats::per;
 use super::super::tidings;
 use super::super::tools::{Amount, Load};
-use super::super::trial::{DATABASE, Subject, Trial};
+use super::super::trial::{Subject, Trial};
 use super::throughput::CONNECTIONS;
 
 /// How many nodes, and what the record calls them.

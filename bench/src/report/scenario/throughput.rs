@@ -32,7 +32,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     findings.add_of("tidings", "throughput.tidings.cpu", "Tidings: CPU per event", time, |run| {
         run.cpu_us("tidings")
     });
-    findings.add_disk("throughput");
+    findings.add_store("throughput");
     findings.add_losses("throughput");
     let shown = findings.figures.len();
     for kind in kinds {

@@ -89,7 +89,7 @@ async fn compare(
         starts.push(server.start_us() as f64);
         memory.push(server.process().memory()?.resident_bytes as f64);
     }
-    let cpu = |run: &Run| run.cpu_us_per_event();
+    let cpu = |run: &Run| run.cpu_us_per_event("tidings");
     let time = Unit::Microseconds;
     findings.add_of(
         &beside,
