@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// How logs are written.
@@ -33,12 +34,19 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), TryInitError> 
         .with_writer(io::stderr)
         // A log that cannot be written is lost; saying so would have to be written there too, and must stop nobody.
         .log_internal_errors(false)
-        .with_env_filter(EnvFilter::new(level));
+        .with_env_filter(filter(level));
     if format.is_json(terminal) {
         builder.json().flatten_event(true).finish().try_init()
     } else {
         builder.with_ansi(terminal).with_target(false).finish().try_init()
     }
+}
+
+/// What a level lets through, but for a library that would write what is stored: every statement with its parameters.
+fn filter(level: &str) -> EnvFilter {
+    let quiet = ["tokio_postgres=warn", "tokio_postgres::query=warn"];
+    let quiet = quiet.into_iter().filter_map(|directive| directive.parse::<Directive>().ok());
+    quiet.fold(EnvFilter::new(level), EnvFilter::add_directive)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! A search for known secrets: everything that people can give is given, a day of life goes by, and then every file, log line, page and reply is
-//! searched for it, as it is, in base64 and in hex.
+//! searched for it, as it is, number by number, in base64 and in hex.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -13,7 +13,7 @@ use http::Method;
 use memchr::memmem;
 use serde_json::{Value, json};
 use tidings_testkit::server::{CLIENT_ID, CLIENT_SECRET};
-use tidings_testkit::{Behaviour, TestReceiver, TestServer};
+use tidings_testkit::{Behaviour, TestDatabase, TestReceiver, TestServer};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
 const EMAIL: &str = "owner@example.com";
@@ -46,10 +46,12 @@ impl Planted {
     }
 }
 
-/// A secret as it may be written: as it is, in hex, and in base64 wherever it begins in what was encoded.
+/// A secret as it may be written: as it is, number by number, in hex, and in base64 wherever it begins in what was encoded.
 fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let numbers = format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec();
     let mut forms = vec![
         ("as it is", secret.to_vec()),
+        ("numbers", numbers),
         ("hex", HEXLOWER.encode(secret).into_bytes()),
         ("HEX", HEXUPPER.encode(secret).into_bytes()),
     ];
@@ -217,6 +219,30 @@ async fn no_secret_is_found_where_it_is_not_meant_to_be() {
     server.kill().await;
     search_files(server.data(), &planted);
     // The log; what stands between its lines is what is shown once.
+    let log: Vec<_> = server.log().into_iter().filter(|line| line.starts_with('{')).collect();
+    assert!(log.iter().any(|line| line.contains("TRACE")), "the log is at its most detailed");
+    assert_eq!(planted.found_in(log.join("\n").as_bytes(), &[]), [""; 0], "the log");
+}
+
+/// What a driver of a database says when everything is let through is every statement with what is stored by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_a_secret_nor_the_hash_of_one_is_in_the_log_of_a_node_beside_a_database() {
+    let (mut planted, database, receiver) = (Planted::default(), TestDatabase::new().await, TestReceiver::start().await);
+    let mut server = TestServer::stopped(BINARY, &["--egress-allow", "127.0.0.0/8", "--log-level", "trace"]);
+    server.set("TIDINGS_DATABASE", &database.url());
+    server.restart().await;
+    let environment = server.environment().await;
+    let allowed = r#"{"settings":{"httpAllowed":true}}"#;
+    server.patch(&format!("/v1/environments/{environment}"), allowed).await;
+    planted.add("bootstrap secret", CLIENT_SECRET);
+    planted.add("hash of a password", "$argon2id$");
+
+    let cookie = set_up(&server, &mut planted).await;
+    let browser = Browser { server: &server, cookie };
+    live(&server, &receiver, &environment, &mut planted).await;
+    people(&browser, &mut planted).await;
+    be_refused(&server, &planted).await;
+    server.kill().await;
     let log: Vec<_> = server.log().into_iter().filter(|line| line.starts_with('{')).collect();
     assert!(log.iter().any(|line| line.contains("TRACE")), "the log is at its most detailed");
     assert_eq!(planted.found_in(log.join("\n").as_bytes(), &[]), [""; 0], "the log");
