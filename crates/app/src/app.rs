@@ -118,7 +118,7 @@ impl App {
     /// While the store cannot be written.
     pub async fn can_store(&self) -> Result<(), String> {
         if !self.engine.is_heard() {
-            return Err("the store has not answered for some seconds".to_owned()); // asking it may take as long again
+            return Err("the store has not answered for some seconds, or took this node off its roll".to_owned()); // asking it may take as long again
         }
         self.store.writable().await.map_err(|error| error.to_string())
     }

@@ -85,8 +85,9 @@ pub(crate) struct Heard {
 
 #[derive(Default)]
 struct Hearing {
-    /// When the latest question was asked, in microseconds of the clock.
+    /// When the latest question was asked, in microseconds of the clock, and what came of it: nothing, when whoever asked was gone before the answer.
     asked_us: u64,
+    answer: Option<Result<(), Problem>>,
     /// How often something had been changed when the credentials and keys were read.
     read: Option<u64>,
 }
@@ -107,12 +108,21 @@ impl Heard {
     pub(crate) async fn catch_up(&self) -> Result<(), Problem> {
         let called_us = self.clock.monotonic_us();
         let mut hearing = self.hearing.lock().await;
-        if hearing.asked_us > called_us {
-            return Ok(());
+        if hearing.asked_us > called_us
+            && let Some(answer) = &hearing.answer
+        {
+            return answer.clone();
         }
         hearing.asked_us = self.clock.monotonic_us();
+        hearing.answer = None;
+        let answer = self.ask(&mut hearing).await;
+        hearing.answer = Some(answer.clone());
+        answer
+    }
+
+    async fn ask(&self, hearing: &mut Hearing) -> Result<(), Problem> {
         let changes = self.engine.catch_up().await?;
-        self.read(&mut hearing, changes).await
+        self.read(hearing, changes).await
     }
 
     async fn read(&self, hearing: &mut Hearing, changes: u64) -> Result<(), Problem> {

@@ -93,6 +93,9 @@ impl Routes {
         if routing.settings.http_allowed != self.settings.http_allowed {
             return None; // says of every webhook whether it can be sent to
         }
+        if routing.version < self.version {
+            return None; // the store is one of before, and does not know what these know
+        }
         let (mut index, mut destinations) = (self.index.clone(), self.destinations.clone());
         for id in routing.webhooks.iter().map(|webhook| &webhook.id).chain(&changes.deleted) {
             if let Some(before) = destinations.remove(id) {
@@ -289,8 +292,26 @@ impl Directory {
             }
             gate = Arc::clone(&known.gate);
         }
+        self.read_whole(environment, gate).await
+    }
+
+    async fn read_whole(&self, environment: EnvironmentId, gate: Arc<RwLock<()>>) -> Result<Option<Arc<Routes>>, StoreError> {
         let routing = self.store.routing(environment).await?;
         Ok(routing.map(|routing| Arc::new(Routes::build(routing, &self.vault, gate))))
+    }
+
+    /// Reads every environment anew, whatever its version.
+    pub(crate) async fn sync_anew(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let known = self.routes.load_full();
+        let mut next = BTreeMap::new();
+        for (environment, _) in self.store.routing_versions().await? {
+            let gate = known.get(&environment).map(|routes| Arc::clone(&routes.gate)).unwrap_or_default();
+            let fresh = self.read_whole(environment, gate).await?;
+            next.extend(fresh.map(|routes| (environment, routes)));
+        }
+        self.routes.store(Arc::new(next));
+        Ok(())
     }
 
     /// Reads every environment whose version has moved, and forgets those that are gone.

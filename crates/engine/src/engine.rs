@@ -8,7 +8,7 @@ use tidings_model::verdict::retry_after;
 use tidings_model::{Attempt, EndpointUrl, EnvironmentId, Exchange, Failure, Timestamp, Transport, WebhookId};
 use tidings_runtime::{Clock, Entropy, OnError, TaskSet};
 use tidings_signing::Vault;
-use tidings_store::{LeaseGrant, LeasedDelivery, Store, StoreError};
+use tidings_store::{DueBatch, LeaseGrant, LeasedDelivery, Store, StoreError};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::activity::Activity;
@@ -122,7 +122,7 @@ impl Engine {
                 Work::Send(delivery) if own.is_none() => own = Some(delivery),
                 Work::Send(delivery) => self.run("deliver", async move { engine.deliver(delivery).await }),
                 Work::Refill { webhook, want, grant } => self.run("lease", async move { engine.refill(webhook, want, grant).await }),
-                Work::Release(leases) => self.run("release", async move { engine.release(leases).await }),
+                Work::Release(leases) => self.run("release", async move { engine.return_to_lanes(leases).await }),
             }
         }
         own
@@ -136,8 +136,17 @@ impl Engine {
     }
 
     async fn refill(self: Arc<Self>, webhook: WebhookId, want: usize, grant: LeaseGrant) {
-        let batch = self.store.lease_due(webhook, self.clock.now(), want, grant).await;
+        let asked_at = self.clock.now();
+        let batch = self.store.lease_due(webhook, asked_at, want, grant).await;
         let at = self.clock.now();
+        let batch = batch.map(|batch| DueBatch {
+            // Due, and not to be had: another node is just taking it.
+            next_due: batch.next_due.map(|due| {
+                let is_held = batch.deliveries.is_empty() && due <= asked_at;
+                if is_held { at + LEASE_AGAIN } else { due }
+            }),
+            ..batch
+        });
         let batch = batch.map_err(|error| {
             match &error {
                 StoreError::Unavailable(reason) => tracing::debug!(%webhook, %reason, "could not lease deliveries"), // the store says so itself
@@ -145,16 +154,28 @@ impl Engine {
             }
             at + LEASE_AGAIN
         });
-        self.lanes.refilled(webhook, batch, at);
+        let lost = self.lanes.refilled(webhook, batch, at);
+        if !lost.is_empty() {
+            self.clone().return_to_lanes(lost).await;
+        }
         self.pump();
     }
 
-    pub(crate) async fn release(self: Arc<Self>, leases: Vec<LeasedDelivery>) {
+    /// Gives leases back.
+    async fn release(&self, leases: &[LeasedDelivery]) {
         let tokens = leases.iter().map(|delivery| (delivery.id, delivery.lease.token)).collect();
         if let Err(error) = self.store.release(tokens).await {
             tracing::warn!(%error, leases = leases.len(), "could not give leases back; they will expire");
         }
-        self.reconcile.notify_one();
+    }
+
+    /// Gives leases of webhooks that are to be sent to back, and looks at their lanes again.
+    pub(crate) async fn return_to_lanes(self: Arc<Self>, leases: Vec<LeasedDelivery>) {
+        self.release(&leases).await;
+        for delivery in leases {
+            self.note_due(delivery.environment, delivery.webhook, delivery.due_at);
+        }
+        self.pump();
     }
 
     /// Makes one attempt after the other, as long as the lanes have another.
@@ -179,7 +200,8 @@ impl Engine {
             self.lanes.finished(webhook, signal(&attempt, ended_at), self.clock.now());
             self.record(&delivery, attempt, ended_at);
         } else {
-            self.clone().release(vec![delivery]).await; // the webhook is off or gone: reconciling cancels what is pending
+            self.release(&[delivery]).await;
+            self.reconcile.notify_one(); // the webhook is off or gone: that cancels what is pending
             self.lanes.finished(webhook, Signal::Unused, self.clock.now());
         }
     }
@@ -238,8 +260,9 @@ impl Engine {
         let queued = self.lanes.stop();
         let _ = tidings_runtime::within(&*self.clock, grace, self.lanes.quiet()).await;
         if !queued.is_empty() {
-            self.clone().release(queued).await;
+            self.release(&queued).await;
         }
+        self.roll.leave();
         if let Err(error) = self.store.strike_node(self.roll.own(), None).await {
             tracing::warn!(%error, "could not leave the roll of nodes; the others will notice");
         }

@@ -76,6 +76,10 @@ impl Engine {
         environment: EnvironmentId,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Result<Accepted, KeyReused>>, AcceptError> {
+        if self.roll.is_off() {
+            let why = "this node was taken off the roll of nodes, and cannot join anew: ask another, and see its log";
+            return Err(StoreError::Unavailable(why.to_owned()).into());
+        }
         let kibibytes = drafts.iter().map(|draft| draft.body.len() / 1_024 + 1).sum::<usize>();
         let permits = u32::try_from(kibibytes.min(ACCEPTING_BYTES_MAX / 1_024)).unwrap_or(u32::MAX);
         let Ok(_under_way) = self.accepting.try_acquire_many(permits) else {
@@ -187,7 +191,15 @@ impl Engine {
     }
 
     /// Hands the deliveries of an appended event to their lanes.
-    fn appended(&self, routes: &Routes, draft: &Draft, targets: &[Target], appended: Appended, at: Timestamp, places: &mut Places<'_>) {
+    fn appended(
+        self: &Arc<Self>,
+        routes: &Routes,
+        draft: &Draft,
+        targets: &[Target],
+        appended: Appended,
+        at: Timestamp,
+        places: &mut Places<'_>,
+    ) {
         if !appended.fresh {
             return; // nothing was written, so nothing was leased: the places go back
         }
@@ -197,7 +209,7 @@ impl Engine {
             match target.start {
                 Start::Leased(lease) => {
                     places.keep(target.webhook, draft.body.len());
-                    self.lanes.hand_over(LeasedDelivery {
+                    let lost = self.lanes.hand_over(LeasedDelivery {
                         id: DeliveryId {
                             event: appended.event,
                             ordinal,
@@ -210,6 +222,10 @@ impl Engine {
                         body: draft.body.clone(),
                         lease,
                     });
+                    if let Some(lost) = lost {
+                        let engine = Arc::clone(self);
+                        self.run("release", async move { engine.return_to_lanes(vec![lost]).await });
+                    }
                 }
                 Start::Due => {
                     let owner = routes.destination(target.webhook).map(|destination| &destination.owner);

@@ -98,7 +98,7 @@ impl Lane {
 
     /// Takes a place for a delivery that is about to be appended. False: let it wait in the store.
     pub(crate) fn reserve(&mut self, at: Timestamp) -> bool {
-        let behind = self.next_due.is_some_and(|due| due <= at); // what waits in the store goes first
+        let behind = self.refilling || self.next_due.is_some_and(|due| due <= at); // what waits in the store goes first
         let room = self.room() > 0;
         let open = room && !behind && at >= self.paused_until;
         self.reserved += usize::from(open);
@@ -169,6 +169,7 @@ impl Lane {
             return Step::Rest;
         }
         self.refilling = true;
+        self.next_due = None; // what is noted meanwhile, the refill may not have seen
         Step::Refill(self.room().min(4 * self.concurrency).max(1))
     }
 
@@ -183,7 +184,7 @@ impl Lane {
     /// A refill has come back: what was leased is pushed by the caller; the store says when it has more.
     pub(crate) fn refilled(&mut self, next_due: Option<Timestamp>) {
         self.refilling = false;
-        self.next_due = next_due;
+        self.next_due = self.next_due.into_iter().chain(next_due).min();
     }
 
     /// A refill failed: try again then.
@@ -325,6 +326,17 @@ mod tests {
         assert!(matches!(lane.step(AT, 1), Step::Release(back) if back.len() == 1));
         assert_eq!(lane.wake_at(), Some(AT + Duration::from_secs(30)));
         assert!(!lane.reserve(AT));
+    }
+
+    #[test]
+    fn what_is_noted_while_a_refill_is_under_way_is_not_forgotten_with_its_answer() {
+        let mut lane = lane();
+        lane.note_due(AT);
+        assert!(matches!(lane.step(AT, 1), Step::Refill(_)));
+        assert!(!lane.reserve(AT), "what waits in the store goes first");
+        lane.note_due(AT + Duration::from_secs(5));
+        lane.refilled(Some(AT + LEASE));
+        assert_eq!(lane.wake_at(), Some(AT + Duration::from_secs(5)));
     }
 
     /// Begins one attempt and ends it so; gives back for how long the lane then rests.

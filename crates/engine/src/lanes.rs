@@ -148,15 +148,19 @@ impl Lanes {
         }
     }
 
-    /// Queues a delivery for which a place was taken.
-    pub(crate) fn hand_over(&self, delivery: LeasedDelivery) {
+    /// Queues a delivery for which a place was taken. It comes back when it was leased before this node had to begin anew: others may have it.
+    pub(crate) fn hand_over(&self, delivery: LeasedDelivery) -> Option<LeasedDelivery> {
         let mut inner = self.inner.lock();
         let webhook = delivery.webhook;
-        let lane = inner.lane(webhook, None); // it is there, and its owner known, since the place was taken
-        lane.unreserve();
-        lane.push(delivery);
+        inner.lane(webhook, None).unreserve(); // it is there, and its owner known, since the place was taken
+        if delivery.lease.token.node() != inner.node {
+            inner.queued_bytes -= delivery.body.len().min(inner.queued_bytes);
+            return Some(delivery);
+        }
+        inner.lane(webhook, None).push(delivery);
         self.metrics.queued.inc();
         inner.call(webhook);
+        None
     }
 
     /// Something of a webhook waits in the store from that time on.
@@ -225,26 +229,32 @@ impl Lanes {
         None
     }
 
-    /// What a refill brought.
-    pub(crate) fn refilled(&self, webhook: WebhookId, batch: Result<DueBatch, Timestamp>, at: Timestamp) {
-        let mut inner = self.inner.lock();
+    /// What a refill brought. What was leased before this node had to begin anew comes back: others may have it.
+    pub(crate) fn refilled(&self, webhook: WebhookId, batch: Result<DueBatch, Timestamp>, at: Timestamp) -> Vec<LeasedDelivery> {
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        let mut lost = Vec::new();
         let Some(lane) = inner.lanes.get_mut(&webhook) else {
-            return;
+            return lost;
         };
         match batch {
             Err(again_at) => lane.refill_failed(again_at),
             Ok(batch) => {
                 lane.refilled(batch.next_due);
-                let bytes: usize = batch.deliveries.iter().map(|delivery| delivery.body.len()).sum();
-                self.metrics
-                    .queued
-                    .inc_by(i64::try_from(batch.deliveries.len()).unwrap_or(i64::MAX));
-                batch.deliveries.into_iter().for_each(|delivery| lane.push(delivery));
-                inner.queued_bytes += bytes;
+                for delivery in batch.deliveries {
+                    if delivery.lease.token.node() == inner.node {
+                        inner.queued_bytes += delivery.body.len();
+                        self.metrics.queued.inc();
+                        lane.push(delivery);
+                    } else {
+                        lost.push(delivery);
+                    }
+                }
             }
         }
         inner.call(webhook);
-        self.look_later(&mut inner, webhook, at);
+        self.look_later(inner, webhook, at);
+        lost
     }
 
     /// An attempt has ended. Unless nothing was sent, it is to be recorded: [`Lanes::recorded`].

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,6 +42,12 @@ pub(crate) struct Membership {
     parts: NodeParts,
     seen: Mutex<Seen>,
     changes: watch::Sender<u64>,
+    /// Held while it joins anew: two who find that it is off the roll join once.
+    rejoining: tokio::sync::Mutex<()>,
+    /// Others took it off the roll, and it could not join anew yet.
+    is_off: AtomicBool,
+    /// It took itself off the roll, and stops.
+    has_left: AtomicBool,
 }
 
 struct Seen {
@@ -72,6 +78,9 @@ impl Membership {
             parts,
             seen,
             changes: watch::Sender::new(0),
+            rejoining: tokio::sync::Mutex::default(),
+            is_off: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
         })
     }
 
@@ -83,6 +92,20 @@ impl Membership {
     /// How long what is leased may be sent after a beat.
     pub(crate) fn trusted(&self) -> Duration {
         self.parts.beat_every * TRUSTED_BEATS
+    }
+
+    /// Whether others took it off the roll, and it could not join anew yet.
+    pub(crate) fn is_off(&self) -> bool {
+        self.is_off.load(Ordering::Relaxed)
+    }
+
+    /// Does not join anew any more.
+    pub(crate) fn leave(&self) {
+        self.has_left.store(true, Ordering::Relaxed);
+    }
+
+    fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
     }
 
     /// Whether this node does what is to be done once for all of them. Two may think so for a moment, and nothing is wrong with that.
@@ -177,31 +200,54 @@ impl Engine {
 
     /// Beats, and reads anew what others changed.
     pub(crate) async fn hear(self: &Arc<Self>) -> Result<(), StoreError> {
-        let at = self.clock.now();
+        if self.roll.has_left() {
+            return Ok(());
+        }
+        let (at, number) = (self.clock.now(), self.roll.own());
         let pulse = Pulse {
             at,
             queued: u64::try_from(self.metrics.queued.get()).unwrap_or(0),
             in_flight: u64::try_from(self.metrics.in_flight.get()).unwrap_or(0),
             lag_ms: self.lag_ms.swap(0, Ordering::Relaxed),
         };
-        let Some(changes) = self.store.beat(self.roll.own(), pulse).await? else {
-            return self.rejoin(at).await;
+        let Some(changes) = self.store.beat(number, pulse).await? else {
+            return self.rejoin(number, at).await;
         };
-        if self.lanes.trust(at + self.roll.trusted()) {
-            self.pump(); // nothing was sent since the last beat was too long ago
-        }
-        if *self.roll.changes.borrow() != changes {
-            self.directory.sync().await?;
+        let known = *self.roll.changes.borrow();
+        if known != changes {
+            if changes < known {
+                self.directory.sync_anew().await?; // the store is one of before, and what it says of versions is not what was meant
+            } else {
+                self.directory.sync().await?;
+            }
             self.roll.changes.send_replace(changes);
+        }
+        // Last: what waited while nothing could be heard goes by what was changed meanwhile.
+        if self.lanes.trust(at + self.roll.trusted()) {
+            self.pump();
         }
         Ok(())
     }
 
     /// Begins anew after others thought that this node is gone: they have its deliveries, and what it still sends is not recorded by it.
-    async fn rejoin(self: &Arc<Self>, at: Timestamp) -> Result<(), StoreError> {
-        let number = self.store.join(&new_node(&self.roll.parts, at)).await?;
-        let forgotten = self.lanes.rejoin(number);
-        self.roll.seen.lock().own = number;
+    async fn rejoin(self: &Arc<Self>, struck: NodeNumber, at: Timestamp) -> Result<(), StoreError> {
+        let _once = self.roll.rejoining.lock().await;
+        if self.roll.own() != struck || self.roll.has_left() {
+            return Ok(());
+        }
+        let is_news = !self.roll.is_off.swap(true, Ordering::Relaxed);
+        let joined = self.store.join(&new_node(&self.roll.parts, at)).await;
+        let number = joined.inspect_err(|error| {
+            if is_news {
+                tracing::error!(%error, "this node was taken off the roll and cannot join anew: it takes and sends nothing until it can");
+            }
+        })?;
+        let forgotten = {
+            let mut seen = self.roll.seen.lock();
+            seen.own = number;
+            self.lanes.rejoin(number)
+        };
+        self.roll.is_off.store(false, Ordering::Relaxed);
         tracing::warn!(%number, forgotten, "this node was silent for too long and was taken for dead: it begins anew");
         self.store.end_lost_leases().await?; // what was appended meanwhile under the number before
         self.reconcile.notify_one();

@@ -65,10 +65,13 @@ impl Engine {
             Ok::<(), StoreError>(())
         });
         self.tasks.spawn("look", OnError::StopProcess, async move {
-            if look.roll.is_eldest() {
-                tell("look", look.look_through().await);
+            while !look.roll.is_eldest() {
+                if !look.pause(RECONCILE_EVERY).await {
+                    return Ok::<(), StoreError>(());
+                }
             }
-            Ok::<(), StoreError>(())
+            tell("look", look.look_through().await);
+            Ok(())
         });
         self.tasks.spawn("orphans", OnError::StopProcess, async move {
             loop {
@@ -180,7 +183,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks the whole store through, once: a file that was damaged while nobody ran it is not always refused by who opens it.
+    /// Looks the whole store through, once, as soon as this node is the eldest: a file that was damaged while nobody ran it is not always refused by who
+    /// opens it.
     async fn look_through(self: &Arc<Self>) -> Result<(), StoreError> {
         let as_of = AsOf {
             at: self.clock.now(),

@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
 use crate::group::Batch;
 use crate::locks::{self, Turn};
 use crate::pool::Held;
@@ -28,11 +28,13 @@ const OVERHEAD: usize = 1_024;
 const APPEND: &str = "-- append: events, deliveries and keys, whichever are not refused
     WITH judged AS (
         SELECT g.*, e.id AS short, e.routing_version = g.version AS is_current, k.event AS first_event, k.deliveries AS first_deliveries,
-               k.fingerprint = g.fingerprint AS is_same, e.routing_version = g.version AND k.event IS NULL AS is_written
+               k.fingerprint = g.fingerprint AS is_same, m.is_moved,
+               e.routing_version = g.version AND k.event IS NULL AND NOT m.is_moved AS is_written
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
                     $10::bytea[], $11::bigint[], $12::integer[], $13::text[], $14::bytea[], $15::bigint[]) WITH ORDINALITY
              AS g(uuid, version, at, first_id, trigger, key, tenant, user_id, application, body, checksum, deliveries, idempotency_key, fingerprint,
                   expires_at, n)
+        CROSS JOIN (SELECT EXISTS (SELECT 1 FROM moved WHERE role = 0 OR finished_at IS NULL) AS is_moved) m
         LEFT JOIN environments e ON e.uuid = g.uuid AND NOT e.deleted
         LEFT JOIN LATERAL (
             SELECT i.event, i.deliveries, i.fingerprint FROM idempotency i
@@ -64,7 +66,7 @@ const APPEND: &str = "-- append: events, deliveries and keys, whichever are not 
         ON CONFLICT (environment, key) DO UPDATE
         SET event = excluded.event, deliveries = excluded.deliveries, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
     )
-    SELECT id, short, is_current, first_event, first_deliveries, is_same, deliveries FROM numbered ORDER BY n";
+    SELECT id, short, is_current, is_moved, first_event, first_deliveries, is_same, deliveries FROM numbered ORDER BY n";
 
 /// Appends of many callers.
 pub(crate) enum Appending {}
@@ -143,6 +145,11 @@ fn runs<'a>(events: &'a [&'a NewEvent]) -> Vec<&'a [&'a NewEvent]> {
 
 fn answer(row: &Row) -> Outcome<Result<Appended, AppendRefusal>> {
     let record = Record::new(row, "events", &["id"]);
+    if record.get::<bool>("is_moved")? {
+        return Err(Fault::Away(
+            "it is being moved, or was moved elsewhere: nobody may serve it".to_owned(),
+        ));
+    }
     let deliveries = |column| record.convert(column, |count: i32| u32::try_from(count).ok());
     if record.get::<Option<i64>>("short")?.is_none() {
         return Ok(Err(AppendRefusal::NoEnvironment));

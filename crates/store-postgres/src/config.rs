@@ -194,10 +194,9 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
         return Err(refused("the database is named by a URL that begins with postgres://".to_owned()));
     }
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    if base.matches('@').count() > 1 {
-        return Err(refused(
-            "the URL of the database has more than one @: write those of the user and the password as %40".to_owned(),
-        ));
+    if base.matches('@').count() > 1 || query.contains('@') {
+        let why = "the URL of the database has an @ too many, or a ? before it: write those of the user and the password as %40 and %3F";
+        return Err(refused(why.to_owned()));
     }
     let (mut own, mut left) = (Own::default(), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -207,7 +206,7 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
         let had = match &*name {
             "sslmode" => own.ssl_mode.replace(value.into_owned()),
             "sslrootcert" => own.ssl_root_cert.replace(value.into_owned()),
-            "options" if value.contains("synchronous_commit") && !value.contains("remote_apply") => {
+            "options" if names_commits(&value) && !value.contains("remote_apply") => {
                 return Err(refused(
                     "the options of the database's URL may raise synchronous_commit to remote_apply, and nothing else: an event is answered for when it is stored".to_owned(),
                 ));
@@ -223,6 +222,11 @@ fn take_out(url: &str) -> Result<(String, Own), OpenError> {
         }
     }
     Ok((format!("{base}?{}", left.join("&")), own))
+}
+
+/// Whether options say when a commit is answered for, in any spelling of that setting which the server takes.
+fn names_commits(options: &str) -> bool {
+    options.to_ascii_lowercase().replace('-', "_").contains("synchronous_commit")
 }
 
 fn password(file: &Path) -> Result<String, OpenError> {
@@ -273,6 +277,7 @@ mod tests {
                 "no effect without sslmode=verify-full",
             ),
             ("postgres://u:hidden@hidden@host/db", "as %40"),
+            ("postgres://u:hid?den@host/db?sslmode=verify-full", "%3F"),
             ("postgres://u:hidden@host:port/db", "invalid value for option `port`"),
             ("postgres://u:hidden@host/db?colour=red", "colour"),
             ("postgres://u:hidden@host/db?target_session_attrs=read-only", "a store writes"),
@@ -282,6 +287,7 @@ mod tests {
                 "says sslmode twice",
             ),
             ("postgres://u:hidden@host/db?options=-csynchronous_commit%3Doff", "remote_apply"),
+            ("postgres://u:hidden@host/db?options=--Synchronous-Commit%3Doff", "remote_apply"),
         ] {
             let said = of(url).unwrap_err();
             assert!(said.contains(why) && !said.contains("hidden"), "{said}");

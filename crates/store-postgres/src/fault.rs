@@ -16,6 +16,9 @@ const REFUSALS: [&str; 3] = ["22", "23", "54"];
 /// something, no schema to make tables in.
 const DENIALS: [&str; 5] = ["28P01", "28000", "3D000", "42501", "3F000"];
 
+/// What one connection says, and a new one would not: that another server writes now, that a statement was planned for a schema of before.
+const OF_ITS_CONNECTION: [SqlState; 2] = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::FEATURE_NOT_SUPPORTED];
+
 /// A verb that could not be done; its transaction is rolled back, or nobody knows whether its commit came through.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -56,10 +59,10 @@ impl Fault {
         }
     }
 
-    /// True when the connection is of no use any more, though it may still be open: another server writes now.
+    /// True when the connection is of no use any more, though it may still be open.
     pub(crate) fn ends_connection(&self) -> bool {
         match self {
-            Self::Sql(error) => error.is_closed() || error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
+            Self::Sql(error) => error.is_closed() || error.code().is_some_and(|code| OF_ITS_CONNECTION.contains(code)),
             Self::Away(_) | Self::Damaged(_) => false,
         }
     }

@@ -38,6 +38,13 @@ impl Turn {
 pub(crate) const TAKE: &str = "-- locks::take: until the transaction ends
     SELECT pg_advisory_xact_lock($1)";
 
+/// Waits until nobody has this transaction's turn, and keeps whoever wants it waiting; with others who do the same.
+pub(crate) async fn share(db: &impl GenericClient, turn: Turn) -> Outcome<()> {
+    let sql = "-- locks::share: until the transaction ends\n SELECT pg_advisory_xact_lock_shared($1)";
+    run(db, sql, &[&turn.lock()]).await?;
+    Ok(())
+}
+
 /// Waits for this transaction's turn.
 pub(crate) async fn take(db: &impl GenericClient, turn: Turn) -> Outcome<()> {
     run(db, TAKE, &[&turn.lock()]).await?;

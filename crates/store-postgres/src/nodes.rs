@@ -6,11 +6,13 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use crate::fault::{Fault, Outcome};
+use crate::locks::{self, Turn};
 use crate::migrations::Older;
 use crate::record::{self, Record, rows, run};
 
-/// Puts a node on the roll that knows the schema up to `known`. Numbers are those of a sequence: none comes back, also when a transaction is rolled back.
-pub(crate) async fn join(db: &impl GenericClient, node: &NewNode, known: i32) -> Outcome<NodeNumber> {
+/// Puts a node on the roll that knows the schema up to `known`, which nobody changes meanwhile. Numbers are those of a sequence: none comes back, also when a transaction is rolled back.
+pub(crate) async fn join(db: &Transaction<'_>, node: &NewNode, known: i32) -> Outcome<NodeNumber> {
+    locks::share(db, Turn::Schema).await?;
     let joined = record::row(
         db,
         "-- nodes::join: under the next number, unless this version cannot work with the schema, or the store goes away or is not all here

@@ -204,7 +204,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Runs a verb that is one statement.
+/// Runs a verb that needs no transaction around it.
 macro_rules! read {
     ($store:ident, $db:ident => $work:expr) => {{
         let held = $store.pool.take().await?;

@@ -49,7 +49,8 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// The statement that says it all, but for what the options of the database's URL say otherwise.
+    /// The statement that says it all, but for what the options of the database's URL say otherwise; they cannot have a commit be answered for before it is
+    /// on the disk.
     fn statement(self) -> String {
         let own = match self {
             Self::Road => ROAD_SESSION,
@@ -62,7 +63,8 @@ impl Purpose {
             .collect();
         format!(
             "-- session: what holds as long as the connection
-             SELECT set_config(s.name, s.value, false) FROM (VALUES {}) s(name, value) JOIN pg_settings p USING (name) WHERE p.source <> 'client'",
+             SELECT set_config(s.name, s.value, false) FROM (VALUES {}) s(name, value) JOIN pg_settings p USING (name)
+             WHERE p.source <> 'client' OR (name = 'synchronous_commit' AND p.setting <> 'remote_apply')",
             settings.join(", ")
         )
     }

@@ -16,7 +16,7 @@ use tidings_store::{
     WebhookWithHealth,
 };
 
-use crate::pool::{read, snapshot, write};
+use crate::pool::{read, snapshot, transact, write};
 use crate::store::PostgresStore;
 use crate::{credentials, deliveries, environments, event_types, events, history, keys, lease, nodes, people, upkeep, verify, webhooks};
 
@@ -57,7 +57,7 @@ impl Store for PostgresStore {
     }
 
     async fn join(&self, node: &NewNode) -> Result<NodeNumber, StoreError> {
-        Ok(read!(self, db => nodes::join(db, node, self.known()))?)
+        Ok(async { transact!(self, begin, db => nodes::join(db, node, self.known())) }.await?)
     }
 
     async fn beat(&self, node: NodeNumber, pulse: Pulse) -> Result<Option<u64>, StoreError> {

@@ -279,6 +279,49 @@ async fn the_master_key_is_changed_node_by_node_while_they_serve() {
     );
 }
 
+/// What a move does to a node that stands still, and wakes without knowing it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_taken_for_dead_accepts_nothing_into_a_store_that_is_moved() {
+    let database = TestDatabase::new().await;
+    let [node] = nodes(&database.url()).await;
+    publish(&node).await;
+    let client = database.connect().await;
+    let moved =
+        "BEGIN; DELETE FROM nodes; INSERT INTO moved (place, id, role, other) VALUES (0, gen_random_uuid(), 0, '/elsewhere'); COMMIT";
+    client.batch_execute(moved).await.unwrap();
+    let event = r#"{"eventKey":"frontegg.user.created","payload":{}}"#;
+    let refused = node.post("/v1/events", event).await;
+    assert_eq!(refused.status, 503, "{}", refused.json);
+    client.batch_execute("DELETE FROM moved").await.unwrap();
+    while node.post("/v1/events", event).await.status != 202 {
+        tokio::task::yield_now().await;
+    }
+    let stored = client.query_one("SELECT count(*) FROM events", &[]).await.unwrap();
+    assert_eq!(stored.get::<_, i64>(0), 2, "what was refused is not there");
+}
+
+/// What a failover does that loses what was answered last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_forget_what_the_database_has_lost() {
+    let (database, receiver) = (TestDatabase::new().await, TestReceiver::start().await);
+    let [_one, two] = nodes(&database.url()).await;
+    subscribe(&two, &receiver).await;
+    publish(&two).await;
+    receiver.wait_for(1).await;
+    let lost = "BEGIN; DELETE FROM webhooks; UPDATE environments SET routing_version = routing_version - 1; UPDATE changes SET number = number - 1; COMMIT";
+    database.connect().await.batch_execute(lost).await.unwrap();
+    let listed = two.get("/v1/webhooks").await.json; // which hears of it first
+    assert_eq!(listed["data"], json!([]), "{listed:#}");
+    let event = r#"{"eventKey":"frontegg.user.created","payload":{}}"#;
+    let accepted = two.post("/v1/events", event).await;
+    assert_eq!(
+        (accepted.status, &accepted.json["deliveries"]),
+        (202, &json!(0)),
+        "{}",
+        accepted.json
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_do_not_share_a_data_folder() {
     let database = TestDatabase::new().await;

@@ -5,6 +5,7 @@ use tidings_model::Timestamp;
 use tidings_store::transfer::{Chunk, Mark, MoveId, Position, Role};
 
 use crate::fault::{Fault, Outcome};
+use crate::locks::{self, Turn};
 use crate::record::{self, Record, run};
 
 const SOURCE: i16 = 0;
@@ -36,8 +37,9 @@ pub(super) async fn read(db: &impl GenericClient) -> Outcome<Option<Mark>> {
     }))
 }
 
-/// Notes a move, unless nodes are on the roll. Who joins waits until it is noted.
+/// Notes a move, unless nodes are on the roll. Who joins waits until it is noted, and so does who appends without knowing yet that it is off the roll.
 pub(super) async fn write(db: &Transaction<'_>, mark: &Mark) -> Outcome<bool> {
+    locks::take(db, Turn::Road).await?;
     db.batch_execute("LOCK TABLE nodes IN EXCLUSIVE MODE").await?;
     let node = record::row(db, "-- mark::write: who serves\n SELECT 1 FROM nodes LIMIT 1", &[]).await?;
     if node.is_some() {
