@@ -69,12 +69,15 @@ impl NodeError {
 pub(crate) struct Node {
     /// Where it listens.
     pub(crate) url: String,
+    /// Where people and programs find it: its public URL, or else where it listens.
+    pub(crate) base: String,
     /// What the first start of the data folder made.
     pub(crate) first_start: Option<FirstStart>,
     /// The link with which the first owner is set up, while nobody can sign in.
     pub(crate) setup_link: Option<String>,
     /// Ends everything.
     pub(crate) shutdown: Shutdown,
+    clock: Arc<dyn Clock>,
     engine: Arc<Engine>,
     store: NodeStore,
     readiness: Readiness,
@@ -135,7 +138,8 @@ impl Node {
         folder.announce(&url)?;
         let first_start = app.bootstrap(&config.bootstrap).await?;
         let base = config.public_url.as_ref().map_or(url.as_str(), url::Url::as_str);
-        let setup_link = app.setup_token().await?.map(|token| set_up_link(base, &token));
+        let base = base.trim_end_matches('/').to_owned();
+        let setup_link = app.setup_token().await?.map(|token| set_up_link(&base, &token));
         let readiness = Readiness::new();
         let http = TaskSet::new(Shutdown::new());
         let state = ServerState::new(
@@ -153,20 +157,22 @@ impl Node {
         let serving = tidings_server::serve(
             listener,
             routes::router(state, people),
-            clock,
+            Arc::clone(&clock),
             ServeLimits {
                 connections_max: config.max_connections,
             },
             http.shutdown().clone(),
-            config.shutdown_grace,
+            config.shutdown_grace / 2, // the rest, and what requests leave of it, is for attempts
         );
         http.spawn("http", OnError::StopProcess, serving);
         readiness.set(true);
         Ok(Self {
             url,
+            base,
             first_start,
             setup_link,
             shutdown,
+            clock,
             engine,
             store,
             readiness,
@@ -176,12 +182,14 @@ impl Node {
         })
     }
 
-    /// Stops in order. False: a task without which nothing works had failed.
+    /// Stops in order, and waits for requests and attempts at most `grace` in all. False: a task without which nothing works had failed.
     pub(crate) async fn stop(self, grace: Duration) -> bool {
+        let begun_us = self.clock.monotonic_us();
         self.readiness.set(false); // 1. no new traffic is sent here
         self.http.shutdown().begin(); // 2. the listener stops, 3. what is being answered is answered
         self.http.ended().await;
-        self.engine.stop(grace).await; // 4. attempts under way end, 5. leases go back
+        let passed = Duration::from_micros(self.clock.monotonic_us() - begun_us);
+        self.engine.stop(grace.saturating_sub(passed)).await; // 4. attempts under way end, 5. leases go back
         self.shutdown.begin();
         self.tasks.ended().await;
         let failed = self.tasks.has_failed() || self.http.has_failed();

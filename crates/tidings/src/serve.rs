@@ -118,7 +118,7 @@ fn show_credential(node: &Node, first: &FirstStart) {
     ));
     if let Some(secret) = &first.generated_secret {
         say("Keep these: the secret is not shown again.");
-        say(&format!("  export TIDINGS_URL={}", node.url));
+        say(&format!("  export TIDINGS_URL={}", node.base));
         say(&format!("  export TIDINGS_CLIENT_ID={}", first.client_id));
         say(&format!("  export TIDINGS_CLIENT_SECRET={secret}"));
     }

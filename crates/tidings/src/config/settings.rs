@@ -199,7 +199,7 @@ pub(crate) static SHUTDOWN_GRACE_SECONDS: Setting<Duration> = Setting {
     facts: Facts {
         key: "shutdown_grace_seconds",
         value: "SECONDS",
-        help: "How long requests and attempts that are under way may take after SIGTERM.",
+        help: "How long requests and attempts that are under way may take after SIGTERM, requests at most half of it.",
         fallback: Fallback::Text("20"),
         ..PLAIN
     },

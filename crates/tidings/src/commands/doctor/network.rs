@@ -73,6 +73,10 @@ pub(super) async fn last_look(config: &ServeConfig, clock: &dyn Clock) -> Option
     let figures = within(clock, PATIENCE, client.figures()).await.ok()?.ok()?; // a server that does not answer is a finding already
     let figure = figures.lines().find_map(|line| line.strip_prefix("tidings_store_findings "));
     Some(match figure.and_then(|figure| figure.trim().parse::<u64>().ok()) {
+        Some(0) if config.database.is_some() => Finding::ok(
+            CHECK,
+            "the node that has been there longest looks the store through; if that is this one, it has found nothing",
+        ),
         Some(0) => Finding::ok(
             CHECK,
             "the server looked its store through after its start, or still does, and has found nothing",
