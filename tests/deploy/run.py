@@ -215,8 +215,8 @@ def helm(*arguments, values):
         return run(TOOLS / "helm", *arguments, *said, env={"HOME": home, "HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home})
 
 
-def rendered(values, chart=CHART):
-    done = helm("template", "events", chart, values=values)
+def rendered(values, chart=CHART, kubernetes=KUBERNETES[-1]):
+    done = helm("template", "events", chart, "--kube-version", kubernetes, values=values)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -236,10 +236,10 @@ def the_chart_is_as_helm_wants_it():
 def what_the_chart_makes_is_what_kubernetes_reads():
     unknown = set()
     for name, values in CASES.items():
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            file.write(rendered(values))
-            file.flush()
-            for version in KUBERNETES:
+        for version in KUBERNETES:
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(rendered(values, kubernetes=version))
+                file.flush()
                 done = run(TOOLS / "kubernetes-validate", "--strict", "-k", version, file.name)
                 assert done.returncode == 0, f"{name}, Kubernetes {version}:\n{done.stdout}{done.stderr}"
                 unknown.update(re.findall(r"find schema for kind (\w+)", done.stdout + done.stderr))
