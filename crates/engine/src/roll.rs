@@ -158,7 +158,7 @@ impl Engine {
     /// # Errors
     /// The store does not answer.
     pub async fn catch_up(self: &Arc<Self>) -> Result<u64, StoreError> {
-        if self.has_others() {
+        if self.has_others() || self.roll.is_off() {
             self.hear().await?;
         }
         Ok(*self.roll.changes.borrow())
@@ -204,6 +204,7 @@ impl Engine {
             return Ok(());
         }
         let (at, number) = (self.clock.now(), self.roll.own());
+        let known = *self.roll.changes.borrow();
         let pulse = Pulse {
             at,
             queued: u64::try_from(self.metrics.queued.get()).unwrap_or(0),
@@ -213,18 +214,26 @@ impl Engine {
         let Some(changes) = self.store.beat(number, pulse).await? else {
             return self.rejoin(number, at).await;
         };
-        let known = *self.roll.changes.borrow();
-        if known != changes {
-            if changes < known {
-                self.directory.sync_anew().await?; // the store is one of before, and what it says of versions is not what was meant
-            } else {
-                self.directory.sync().await?;
-            }
-            self.roll.changes.send_replace(changes);
-        }
-        // Last: what waited while nothing could be heard goes by what was changed meanwhile.
-        if self.lanes.trust(at + self.roll.trusted()) {
+        let read = self.read_changes(known, changes).await;
+        // Last: what waited while nothing could be heard goes by what was changed meanwhile. What is damaged keeps nothing else from being sent.
+        if !matches!(read, Err(StoreError::Unavailable(_))) && self.lanes.trust(at + self.roll.trusted()) {
             self.pump();
+        }
+        read
+    }
+
+    /// Reads anew what was changed when the store said `changes`; before it was asked, `known` was the most that it had said.
+    async fn read_changes(&self, known: u64, changes: u64) -> Result<(), StoreError> {
+        if changes < known {
+            self.directory.sync_anew().await?; // the store is one of before, and what it says of versions is not what was meant
+            self.roll.changes.send_replace(changes);
+        } else if changes > *self.roll.changes.borrow() {
+            self.directory.sync().await?;
+            self.roll.changes.send_if_modified(|latest| {
+                let is_later = changes > *latest;
+                *latest = changes.max(*latest);
+                is_later
+            });
         }
         Ok(())
     }
