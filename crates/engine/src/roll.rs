@@ -200,26 +200,30 @@ impl Engine {
 
     /// Beats, and reads anew what others changed.
     pub(crate) async fn hear(self: &Arc<Self>) -> Result<(), StoreError> {
-        if self.roll.has_left() {
-            return Ok(());
+        while !self.roll.has_left() {
+            let (at, number) = (self.clock.now(), self.roll.own());
+            let known = *self.roll.changes.borrow();
+            let Some(changes) = self.store.beat(number, self.pulse(at)).await? else {
+                self.rejoin(number, at).await?;
+                continue; // what was changed meanwhile is not read yet
+            };
+            let read = self.read_changes(known, changes).await;
+            // Last: what waited while nothing could be heard goes by what was changed meanwhile. What is damaged keeps nothing else from being sent.
+            if !matches!(read, Err(StoreError::Unavailable(_))) && self.lanes.trust(at + self.roll.trusted()) {
+                self.pump();
+            }
+            return read;
         }
-        let (at, number) = (self.clock.now(), self.roll.own());
-        let known = *self.roll.changes.borrow();
-        let pulse = Pulse {
+        Ok(())
+    }
+
+    fn pulse(&self, at: Timestamp) -> Pulse {
+        Pulse {
             at,
             queued: u64::try_from(self.metrics.queued.get()).unwrap_or(0),
             in_flight: u64::try_from(self.metrics.in_flight.get()).unwrap_or(0),
             lag_ms: self.lag_ms.swap(0, Ordering::Relaxed),
-        };
-        let Some(changes) = self.store.beat(number, pulse).await? else {
-            return self.rejoin(number, at).await;
-        };
-        let read = self.read_changes(known, changes).await;
-        // Last: what waited while nothing could be heard goes by what was changed meanwhile. What is damaged keeps nothing else from being sent.
-        if !matches!(read, Err(StoreError::Unavailable(_))) && self.lanes.trust(at + self.roll.trusted()) {
-            self.pump();
         }
-        read
     }
 
     /// Reads anew what was changed when the store said `changes`; before it was asked, `known` was the most that it had said.
@@ -251,6 +255,10 @@ impl Engine {
                 tracing::error!(%error, "this node was taken off the roll and cannot join anew: it takes and sends nothing until it can");
             }
         })?;
+        if self.roll.has_left() {
+            self.store.strike_node(number, None).await?; // it stopped meanwhile
+            return Ok(());
+        }
         let forgotten = {
             let mut seen = self.roll.seen.lock();
             seen.own = number;
