@@ -27,7 +27,10 @@ async fn end(db: &impl GenericClient, after: i64, size: ChunkSize) -> Outcome<Op
         "-- transfer::end: by what events take
          SELECT max(id) AS last FROM (
              SELECT id, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM (
-                 SELECT id, octet_length(body) + {each} * (1 + deliveries::bigint) AS bytes FROM events WHERE id > $1 ORDER BY id LIMIT $2
+                 SELECT id, octet_length(body) + {each} * (1 + deliveries::bigint) + coalesce(
+                     (SELECT sum(octet_length(a.detail) + coalesce(octet_length(a.reply_body), 0)) FROM attempts a WHERE a.event = events.id), 0
+                 ) AS bytes
+                 FROM events WHERE id > $1 ORDER BY id LIMIT $2
              ) e
          ) e WHERE before < $3::bigint"
     );

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use tidings_model::{Environment, EnvironmentId, Settings, Timestamp, Verdict};
 use tidings_runtime::{Entropy, SystemClock, SystemEntropy};
-use tidings_store::transfer::{ChunkSize, Difference, End, Kind, MoveId, Moved, Moving, Progress, Transfer, TransferError, move_store};
+use tidings_store::transfer::{
+    ChunkSize, Difference, End, Kind, MoveId, Moved, Moving, Position, Progress, Transfer, TransferError, move_store,
+};
 use tidings_store::{AsOf, Place, Store, StoreError};
 use tidings_store_postgres::PostgresStore;
 use tidings_store_sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -361,9 +363,72 @@ async fn a_text_that_a_database_cannot_hold_is_named_with_its_row() {
     };
     let id = append(&*store, unheld).await;
     drop(store);
-    let failed = moved(&from, &Home::new_database().await).await.unwrap_err().to_string();
+    let half = Home::new_database().await;
+    let failed = moved(&from, &half).await.unwrap_err().to_string();
     assert!(failed.contains("user_id") && failed.contains(&id.raw().to_string()), "{failed}");
-    assert!(moved(&from, &Home::new_folder()).await.is_ok(), "the same move goes on elsewhere");
+    assert!(moved(&from, &Home::new_folder()).await.is_ok(), "it can be moved elsewhere");
+    let again = moved(&from, &half).await;
+    assert!(
+        matches!(&again, Err(TransferError::Refused(why)) if why.contains("was moved to")),
+        "what was begun there is over: {again:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_holds_nothing_is_not_moved() {
+    for from in [Home::new_folder(), Home::new_database().await] {
+        let to = Home::new_folder();
+        let nothing = moved(&from, &to).await;
+        assert!(
+            matches!(&nothing, Err(TransferError::Refused(why)) if why.contains("nothing")),
+            "{nothing:?}"
+        );
+        assert!(from.serve().await.is_ok(), "it was not marked as moved");
+    }
+}
+
+/// However often deliveries were tried, and whatever came back: what goes over at once has to be written within seconds.
+#[tokio::test]
+async fn a_chunk_is_as_large_as_it_may_be_with_all_that_is_kept_of_attempts() {
+    for home in [Home::new_folder(), Home::new_database().await] {
+        let store = home.serve().await.unwrap();
+        let (environment, webhook) = furnish(&*store).await;
+        for _ in 0..6 {
+            append(&*store, event(&*store, environment, &[webhook]).await).await;
+        }
+        let mut leased = store.lease_due(webhook, at(2), 6, grant(at(2))).await.unwrap().deliveries;
+        for number in 1..=3 {
+            for delivery in &leased {
+                let again = at(2 + 100 * i64::from(number));
+                let mut attempt = settlement(delivery.id, webhook, delivery.lease.token, Verdict::RetryAt(again));
+                attempt.attempt.number = number;
+                if let Some(reply) = &mut attempt.attempt.exchange.reply {
+                    reply.body = vec![b'x'; 16 * 1_024].into();
+                }
+                store.settle(vec![attempt].into()).await.unwrap();
+            }
+            let now = at(3 + 100 * i64::from(number));
+            leased = store.lease_due(webhook, now, 6, grant(now)).await.unwrap().deliveries;
+            assert_eq!(leased.len(), 6);
+        }
+        drop(store);
+        let store = home.open_to_move().await;
+        let size = ChunkSize {
+            records: 100,
+            bytes: 100_000,
+        };
+        let (mut chunks, mut next) = (Vec::new(), Some(Position::START));
+        while let Some(from) = next.take() {
+            let chunk = store.read_chunk(&from, size).await.unwrap();
+            chunks.push(chunk.of(Kind::Events).len());
+            next = chunk.next;
+        }
+        let most = chunks.iter().copied().max().unwrap();
+        assert!(
+            most <= 3 && chunks.iter().sum::<usize>() == 6,
+            "{chunks:?}: each takes some 50,000 bytes"
+        );
+    }
 }
 
 #[tokio::test]

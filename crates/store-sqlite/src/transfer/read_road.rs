@@ -52,14 +52,16 @@ pub(super) fn read(connection: &Connection, from: Position, size: ChunkSize) -> 
 fn end(connection: &Connection, after: i64, size: ChunkSize) -> Outcome<Option<i64>> {
     let mut statement = connection.prepare_cached(
         "-- transfer::end: by what events take
-         SELECT e.id, coalesce(length(b.body), 0), length(e.targets) / 8 FROM events e LEFT JOIN bodies b ON b.event = e.id
+         SELECT e.id, coalesce(length(b.body), 0), length(e.targets) / 8, (
+             SELECT coalesce(sum(length(a.detail) + coalesce(length(a.reply_body), 0)), 0) FROM attempts a WHERE a.event = e.id
+         ) FROM events e LEFT JOIN bodies b ON b.event = e.id
          WHERE e.id > ?1 ORDER BY e.id LIMIT ?2",
     )?;
     let mut rows = statement.query(params![after, sql_count(size.of(Kind::Events))])?;
     let (mut end, mut bytes) = (None, 0);
     while let Some(row) = rows.next()?.filter(|_| bytes < size.bytes) {
         end = Some(row.get(0)?);
-        bytes += event_bytes(row.get(1)?, row.get(2)?);
+        bytes += event_bytes(row.get(1)?, row.get(2)?) + row.get::<_, u64>(3)?;
     }
     Ok(end)
 }

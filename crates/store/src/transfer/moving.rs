@@ -124,8 +124,8 @@ impl fmt::Debug for End<'_> {
 /// What is to be done, by what both stores have noted.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// Begin: with the id that the source noted before, where it did.
-    Begin(MoveId),
+    /// Begin, with a new id: what another target has of a move that was given up for this one is never gone on with.
+    Begin,
     /// Go on, from there.
     GoOn(MoveId, Option<Position>),
     /// It is over.
@@ -152,6 +152,10 @@ pub async fn move_store(moving: &Moving<'_>) -> Result<Moved, TransferError> {
     let (source, target) = (moving.source, moving.target);
     let (of_source_mark, of_target_mark) = marks(source, target).await?;
     let empty = target.store.is_empty().await.map_err(|error| of_target(target, error))?;
+    if of_source_mark.is_none() && source.store.is_empty().await.map_err(|error| of_source(source, error))? {
+        let why = format!("{} holds nothing that could be moved: is it the store that was meant?", source.name);
+        return Err(TransferError::Refused(why));
+    }
     let (id, reached) = match plan(moving, of_source_mark.as_ref(), of_target_mark.as_ref(), empty)? {
         Plan::Over => {
             return Ok(Moved {
@@ -159,12 +163,18 @@ pub async fn move_store(moving: &Moving<'_>) -> Result<Moved, TransferError> {
                 events: 0,
             });
         }
-        Plan::Begin(id) => (id, Some(Position::START)),
-        Plan::GoOn(id, reached) => (id, reached),
+        Plan::Begin => {
+            let (id, start) = (moving.id, Some(Position::START));
+            // First the source: from then on nothing changes there, whenever the move is gone on with.
+            note_source(moving, id, None).await?;
+            note_target(moving, id, start.clone(), None).await?;
+            (id, start)
+        }
+        Plan::GoOn(id, reached) => {
+            note_source(moving, id, None).await?;
+            (id, reached)
+        }
     };
-    // First the source: from then on nothing changes there, whenever the move is gone on with.
-    note_source(moving, id, None).await?;
-    note_target(moving, id, reached.clone(), None).await?;
     let events = copy(moving, id, reached).await?;
     let compared = compare_ends(moving).await?;
     let finished_at = Some((moving.now)());
@@ -196,7 +206,7 @@ fn plan(moving: &Moving<'_>, source: Option<&Mark>, target: Option<&Mark>, empty
         return refused(why);
     }
     if empty {
-        return Ok(Plan::Begin(going.map_or(moving.id, |mark| mark.id)));
+        return Ok(Plan::Begin);
     }
     refused(match target {
         Some(mark) if matches!(mark.role, Role::Target { .. }) && mark.finished_at.is_none() => format!(

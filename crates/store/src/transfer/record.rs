@@ -165,7 +165,7 @@ impl Chunk {
 pub struct ChunkSize {
     /// Records at most; of events with what belongs to them, events.
     pub records: usize,
-    /// Of events: bytes, as [`event_bytes`] counts them.
+    /// Of events: bytes, as [`event_bytes`] counts them; what is kept of each attempt is counted beside those.
     pub bytes: u64,
 }
 
@@ -182,7 +182,7 @@ impl ChunkSize {
     }
 }
 
-/// What a delivery takes in a chunk, with its attempt and the headers in it.
+/// What a delivery takes in a chunk.
 const DELIVERY_BYTES: u64 = 1_024;
 
 /// What an event takes in a chunk: its body, and what comes along with it.

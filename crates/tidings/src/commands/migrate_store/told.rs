@@ -162,7 +162,14 @@ pub(super) fn next(from: &Place, to: &Place, keys: &[MasterKeyId]) -> String {
         Place::Database(config) => {
             let key = shown.as_deref().unwrap_or("/path/to/the/master.key");
             let url = &config.url; // without a password, as it was given
-            lines.push(format!("  TIDINGS_MASTER_KEY=\"$(cat {key})\" tidings serve --database '{url}'"));
+            let password = config
+                .password_file
+                .as_ref()
+                .map(|file| format!(" --database-password-file {}", file.display()));
+            let password = password.unwrap_or_default();
+            lines.push(format!(
+                "  TIDINGS_MASTER_KEY=\"$(cat {key})\" tidings serve --database '{url}'{password}"
+            ));
         }
     }
     let needs = match named.as_slice() {
