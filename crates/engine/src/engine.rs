@@ -178,11 +178,15 @@ impl Engine {
         self.pump();
     }
 
-    /// Makes one attempt after the other, as long as the lanes have another.
+    /// Makes one attempt after the other, as long as the lanes have another, and until the process ends: what is under way beyond the grace is cut.
     async fn deliver(self: Arc<Self>, first: Box<LeasedDelivery>) {
         let mut next = Some(first);
         while let Some(delivery) = next {
-            self.send(*delivery).await;
+            tokio::select! {
+                biased;
+                () = self.send(*delivery) => {}
+                () = self.tasks.shutdown().begun() => return,
+            }
             next = self.pump_but_one();
         }
     }

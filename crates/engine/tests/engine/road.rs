@@ -1,5 +1,6 @@
 //! The road of an event, from accepting it to the attempt in the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_model::delivery::StatusFilter;
@@ -316,6 +317,25 @@ async fn stopping_waits_for_what_is_under_way_and_gives_back_what_is_queued() {
             .await
             .iter()
             .all(|delivery| !delivery.leased)
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_that_outlasts_the_grace_does_not_hold_up_the_end() {
+    let mut world = World::new().await;
+    world.webhook("slow", &[Does::Hangs]).await;
+    world.publish().await;
+    let engine = world.engine.clone();
+
+    tokio::join!(engine.stop(Duration::from_secs(2)), world.pass(Duration::from_secs(3)));
+    world.shutdown.begin();
+    world.leap(Duration::ZERO).await;
+
+    assert_eq!(world.times("slow").len(), 1, "it is under way");
+    assert_eq!(
+        Arc::strong_count(&engine),
+        2,
+        "no task of the engine is left, only it here and in the world"
     );
 }
 
