@@ -134,14 +134,14 @@ class Server:
         return json.loads(text or b"null")
 
     def prepare(self, receiver):
-        """One of each thing, and a plain credential: its client id and secret."""
+        """One of each thing, and a plain credential: the environment of all, and the client id and secret."""
         environment = self.ask("GET", "/v1/environments")["data"][0]["id"]
         self.ask("PATCH", f"/v1/environments/{environment}", {"settings": {"httpAllowed": True}})
         self.ask("POST", "/v1/webhooks", {"url": receiver, "eventKeys": ["*"], "secret": "eight-or-more"})
         for payload in ({}, {"user": {"id": "u"}}):
             self.ask("POST", "/v1/events", {"eventKey": "frontegg.user.created", "payload": payload})
         made = self.ask("POST", f"/v1/environments/{environment}/credentials", {"name": "Plain", "scopes": ["read", "write"]})
-        return made["clientId"], made["clientSecret"]
+        return environment, made["clientId"], made["clientSecret"]
 
     def strayed(self):
         """The addresses of all attempts that are not of this machine."""
@@ -160,7 +160,7 @@ class Server:
 def play(name, dialect, as_operator, receiver, arguments):
     """Plays one description as one caller. True when everything held."""
     with Server() as server:
-        plain = server.prepare(receiver)
+        environment, *plain = server.prepare(receiver)
         client, secret = (server.client, server.secret) if as_operator else plain
         with tempfile.TemporaryDirectory(prefix="tidings-openapi-") as folder:
             document = Path(folder) / "openapi.json"
@@ -180,7 +180,12 @@ def play(name, dialect, as_operator, receiver, arguments):
                 *arguments,
             ]
             began = time.monotonic()
-            ours = {"TIDINGS_RECEIVER": receiver, "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"), "PYTHONDONTWRITEBYTECODE": "1"}
+            ours = {
+                "TIDINGS_RECEIVER": receiver,
+                "TIDINGS_OWN": f"{environment},{client},{server.client}",
+                "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            }
             ended = subprocess.run(
                 command, env=os.environ | ours, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PLAY_SECONDS_MAX, check=False
             )
