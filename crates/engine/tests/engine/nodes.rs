@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use tidings_model::delivery::StatusFilter;
-use tidings_store::{MISSED_BEATS_MAX, Store as _};
+use bytes::Bytes;
+use tidings_model::delivery::{CancelReason, StatusFilter};
+use tidings_model::{Environment, EnvironmentId, Settings, Trigger, WebhookId};
+use tidings_store::{MISSED_BEATS_MAX, NewEvent, Start, Store as _, Target};
 
-use crate::support::{BEAT_EVERY, Does, World, pass, settle};
+use crate::support::{BEAT_EVERY, Does, START, World, pass, settle};
 
 /// Until the others are sure that a node is gone.
 fn noticed() -> Duration {
@@ -118,4 +120,54 @@ async fn what_one_node_changes_the_others_know_as_soon_as_they_are_told() {
     };
     settle().await; // and no time passes
     assert!(knows());
+}
+
+#[tokio::test]
+async fn whoever_becomes_the_eldest_looks_the_store_through() {
+    let mut world = World::new().await;
+    let neighbour = world.neighbour().await;
+    let webhook = world.webhook("receiver", &[Does::Answers(200)]).await;
+    misplace_a_delivery(&world, webhook).await;
+    for _ in 0..3 {
+        world.pass(BEAT_EVERY).await;
+        pass(&neighbour.clock, BEAT_EVERY).await;
+    }
+    assert_eq!(
+        neighbour.engine.metrics.unsound.get(),
+        0,
+        "as long as an older one lives, that is not its work"
+    );
+
+    world.shutdown.force();
+    pass(&neighbour.clock, noticed() + BEAT_EVERY * 2).await;
+
+    assert_eq!(neighbour.engine.metrics.unsound.get(), 1);
+}
+
+/// An event of another environment that goes to that webhook, which no store is asked for.
+async fn misplace_a_delivery(world: &World, webhook: WebhookId) {
+    let other = Environment {
+        id: EnvironmentId::from_chance([9; 16]),
+        name: "Other".to_owned(),
+        settings: Settings::default(),
+        created_at: START,
+    };
+    world.store.create_environment(&other).await.unwrap().unwrap();
+    let event = NewEvent {
+        environment: other.id,
+        routing_version: world.store.routing(other.id).await.unwrap().unwrap().version,
+        key: "order.placed".parse().unwrap(),
+        tenant: None,
+        user: None,
+        application: None,
+        body: Bytes::from_static(b"{}"),
+        at: START,
+        idempotency: None,
+        trigger: Trigger::Event,
+        targets: vec![Target {
+            webhook,
+            start: Start::Skipped(CancelReason::WebhookDisabled),
+        }],
+    };
+    world.store.append(vec![event]).await.unwrap()[0].unwrap();
 }
