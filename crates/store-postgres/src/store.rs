@@ -225,13 +225,28 @@ impl PostgresStore {
     /// # Errors
     /// The database is away, unfit, damaged or of a newer version; it was moved elsewhere, or is being moved.
     pub async fn open_as_it_is(config: &PostgresConfig, options: PostgresOptions) -> Result<(Self, Schema), OpenError> {
+        let (store, schema) = Self::look_at(config, options).await?;
+        if schema.missing.is_empty() {
+            transfer::refusal(&store, config).await?;
+        }
+        Ok((store, schema))
+    }
+
+    /// How the schema of a database stands to this version. Nothing is changed there, and whatever is noted of moves does not matter.
+    ///
+    /// # Errors
+    /// The database is away, unfit, damaged or of a newer version.
+    pub async fn schema_of(config: &PostgresConfig, options: PostgresOptions) -> Result<Schema, OpenError> {
+        let (store, schema) = Self::look_at(config, options).await?;
+        store.close().await;
+        Ok(schema)
+    }
+
+    async fn look_at(config: &PostgresConfig, options: PostgresOptions) -> Result<(Self, Schema), OpenError> {
         let entropy = Arc::clone(&options.entropy);
         let store = Self::connect(config, options, STEPS)?;
         store.look_at_connections(&*entropy).await??;
         let schema = store.look().await??;
-        if schema.missing.is_empty() {
-            transfer::refusal(&store, config).await?;
-        }
         Ok((store, schema))
     }
 

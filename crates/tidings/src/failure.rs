@@ -99,10 +99,12 @@ pub(crate) enum CommandError {
         folder: PathBuf,
     },
     /// There is nothing to move.
-    #[error("there is no database in {folder}: name the data folder of a server, or the postgres:// URL of a database, with --from")]
+    #[error(
+        "there is nothing of Tidings in {place}: name the data folder of a server, or the postgres:// URL of its database, with --from"
+    )]
     NothingToMove {
-        /// The folder.
-        folder: PathBuf,
+        /// The folder or the database, as people name it.
+        place: String,
     },
     /// A backup could not be made.
     #[error(transparent)]

@@ -206,3 +206,20 @@ async fn a_folder_in_use_is_not_moved_and_a_move_is_taken_back() {
     let away = run(&["--from", "postgres://somebody@127.0.0.1:1/none", "--to", "/nowhere"]).await;
     assert_eq!(away.status, Some(69), "{}", away.said);
 }
+
+#[tokio::test]
+async fn a_database_with_nothing_in_it_is_not_moved_and_has_nothing_afterwards() {
+    let (database, folder) = (TestDatabase::new().await, tempfile::tempdir().unwrap());
+    let (url, target) = (database.url(), folder.path().join("target"));
+
+    let refused = run(&["--from", &url, "--to", target.to_str().unwrap()]).await;
+    assert!(
+        refused.status == Some(66) && refused.said.contains("there is nothing of Tidings in postgres://"),
+        "{}",
+        refused.said
+    );
+    let tables = "SELECT count(*) FROM pg_class JOIN pg_namespace ON relnamespace = pg_namespace.oid WHERE nspname = 'public'";
+    let made: i64 = database.connect().await.query_one(tables, &[]).await.unwrap().get(0);
+    assert_eq!(made, 0);
+    assert!(!target.exists());
+}

@@ -43,12 +43,12 @@ impl Mark {
         match (&self.role, self.finished_at) {
             (Role::Target { .. }, Some(_)) => None,
             (Role::Target { .. }, None) => Some(format!(
-                "{here} holds a part of what is being moved here from {other}: run `tidings migrate-store --from {other} --to {here}` again, which goes on where \
-                 it stopped; or give it up: take the move back at the other end, and remove this one"
+                "{here} holds a part of what is being moved here from {other}: run `tidings migrate-store --from {other} --to {here}` again, with the options that its \
+                 URLs had, and it goes on where it stopped; or give it up: take the move back at the other end, and remove this one"
             )),
             (Role::Source, None) => Some(format!(
-                "{here} is being moved to {other}: run `tidings migrate-store --from {here} --to {other}` again, which goes on where it stopped; or take it back \
-                 with {take_back}"
+                "{here} is being moved to {other}: run `tidings migrate-store --from {here} --to {other}` again, with the options that its URLs had, and it goes \
+                 on where it stopped; or take it back with {take_back}"
             )),
             (Role::Source, Some(at)) => Some(format!(
                 "{here} was moved to {other} at {at}: serve that one. If this one is to be served again, what the other accepted and delivered since then is not \

@@ -64,12 +64,16 @@ impl Place {
         }
     }
 
-    /// Opens a store that is there.
+    /// Opens a store that is there. Where there is none, none is made.
     pub(super) async fn open_source(&self) -> Result<Opened, CommandError> {
-        match self {
-            Self::Folder(folder) if !folder.join(DATABASE_FILE).exists() => Err(CommandError::NothingToMove { folder: folder.clone() }),
-            place => place.open_target().await,
+        let is_there = match self {
+            Self::Folder(folder) => folder.join(DATABASE_FILE).exists(),
+            Self::Database(config) => PostgresStore::schema_of(config, options_of_commands()).await?.found > 0,
+        };
+        if !is_there {
+            return Err(CommandError::NothingToMove { place: self.name()? });
         }
+        self.open_target().await
     }
 
     /// Refuses a folder that holds what is neither a store's nor a key.
