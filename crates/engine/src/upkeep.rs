@@ -65,18 +65,15 @@ impl Engine {
             Ok::<(), StoreError>(())
         });
         self.tasks.spawn("look", OnError::StopProcess, async move {
-            while !look.roll.is_eldest() {
-                if !look.pause(RECONCILE_EVERY).await {
-                    return Ok::<(), StoreError>(());
-                }
-            }
-            tell("look", look.look_through().await);
-            Ok(())
+            look.look().await;
+            Ok::<(), StoreError>(())
         });
         self.tasks.spawn("orphans", OnError::StopProcess, async move {
             loop {
                 if orphans.roll.is_eldest() {
                     tell("orphans", orphans.orphans_tick().await);
+                } else {
+                    orphans.metrics.orphaned.set(0); // another tells of them
                 }
                 if !orphans.pause(COUNT_ORPHANS_EVERY).await {
                     return Ok::<(), StoreError>(());
@@ -183,31 +180,57 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks the whole store through, once, as soon as this node is the eldest: a file that was damaged while nobody ran it is not always refused by who
-    /// opens it.
-    async fn look_through(self: &Arc<Self>) -> Result<(), StoreError> {
+    /// Looks the whole store through, once, whenever this node becomes the eldest: a file that was damaged while nobody ran it is not always refused by
+    /// who opens it. Ends with the process.
+    async fn look(self: &Arc<Self>) {
+        while self.until_eldest(true).await && self.look_through().await && self.until_eldest(false).await {
+            self.metrics.unsound.set(0); // another tells of it
+        }
+    }
+
+    /// Waits until this node is the eldest, or is not. False: the process is ending.
+    async fn until_eldest(&self, wanted: bool) -> bool {
+        while self.roll.is_eldest() != wanted {
+            if !self.pause(RECONCILE_EVERY).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Walks the store to its end. While it does not answer, the same step is tried again. False: the process is ending.
+    async fn look_through(self: &Arc<Self>) -> bool {
         let as_of = AsOf {
             at: self.clock.now(),
             served_since: None,
         };
         let (mut place, mut looked_at, mut found) = (Some(Place::start()), 0, 0);
-        while let Some(here) = place {
-            let step = self.store.verify(&here, as_of, LOOK_ROWS).await?;
-            for finding in step.findings {
-                if found < FINDINGS_NAMED {
-                    tracing::error!(%finding, "the store is not sound; see what `tidings verify` finds, and keep the last backup");
+        while let Some(here) = place.take() {
+            let pause = match self.store.verify(&here, as_of, LOOK_ROWS).await {
+                Ok(step) => {
+                    for finding in step.findings {
+                        if found < FINDINGS_NAMED {
+                            tracing::error!(%finding, "the store is not sound; see what `tidings verify` finds, and keep the last backup");
+                        }
+                        found += 1;
+                    }
+                    looked_at += step.looked_at;
+                    self.metrics.unsound.set(i64::try_from(found).unwrap_or(i64::MAX));
+                    place = step.next;
+                    LOOK_PAUSE
                 }
-                found += 1;
+                failed => {
+                    tell("look", failed.map(drop));
+                    place = Some(here);
+                    RECONCILE_EVERY
+                }
+            };
+            if !self.pause(pause).await {
+                return false;
             }
-            looked_at += step.looked_at;
-            self.metrics.unsound.set(i64::try_from(found).unwrap_or(i64::MAX));
-            if !self.pause(LOOK_PAUSE).await {
-                return Ok(());
-            }
-            place = step.next;
         }
         tracing::info!(looked_at, found, "looked the store through");
-        Ok(())
+        true
     }
 
     /// Counts pending deliveries that have lost their event or their webhook: nothing in Tidings makes one, and nothing would ever end it.

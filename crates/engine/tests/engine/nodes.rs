@@ -144,6 +144,19 @@ async fn whoever_becomes_the_eldest_looks_the_store_through() {
     assert_eq!(neighbour.engine.metrics.unsound.get(), 1);
 }
 
+#[tokio::test]
+async fn a_store_that_is_away_while_it_is_looked_through_is_looked_through_when_it_is_back() {
+    let mut world = World::new().await;
+    let webhook = world.webhook("receiver", &[Does::Answers(200)]).await;
+    misplace_a_delivery(&world, webhook).await;
+    world.store.refuse_looks(3); // the count of orphans may take one of them
+    world.crash().await;
+
+    world.pass(noticed() + BEAT_EVERY * 5).await;
+
+    assert_eq!(world.engine.metrics.unsound.get(), 1);
+}
+
 /// An event of another environment that goes to that webhook, which no store is asked for.
 async fn misplace_a_delivery(world: &World, webhook: WebhookId) {
     let other = Environment {

@@ -15,6 +15,7 @@ mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
@@ -33,10 +34,11 @@ use crate::{
     StoreError, StoreStats, Verified, WebhookFilter, WebhookWithHealth,
 };
 
-/// A store in memory, the reference model of all others. It is never unavailable.
+/// A store in memory, the reference model of all others. It is never unavailable, unless it is asked to be.
 #[derive(Default)]
 pub struct MemStore {
     state: Mutex<State>,
+    looks_refused: AtomicUsize,
 }
 
 impl MemStore {
@@ -50,6 +52,11 @@ impl MemStore {
         if let Some(row) = self.state().events.get_mut(&event) {
             row.event.body = EventBody::Altered;
         }
+    }
+
+    /// Answers the next so many steps of [`Store::verify`] as a store that is away does.
+    pub fn refuse_looks(&self, steps: usize) {
+        self.looks_refused.store(steps, Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -420,6 +427,12 @@ impl Store for MemStore {
     }
 
     async fn verify(&self, place: &Place, as_of: AsOf, limit: usize) -> Result<Verified, StoreError> {
+        let is_refused = self
+            .looks_refused
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if is_refused.is_ok() {
+            return Err(StoreError::Unavailable("it was asked to be away".to_owned()));
+        }
         Ok(self.state().verify(place, as_of, limit))
     }
 }
