@@ -86,6 +86,11 @@ impl Fault {
         matches!(self, Self::Sql(error) if error.code().is_some_and(|code| DENIALS.contains(&code.code())))
     }
 
+    /// True when something has a name that one of our tables or indexes needs.
+    pub(crate) fn is_collision(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE))
+    }
+
     /// True when it speaks of what was asked for or of what is stored: then nothing was done, and other verbs may well be.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {

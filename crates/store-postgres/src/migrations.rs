@@ -64,9 +64,33 @@ pub struct Older {
     pub beats: u64,
 }
 
+/// The tables of the newest schema.
+const TABLES: [&str; 20] = [
+    "activity",
+    "attempts",
+    "audit",
+    "changes",
+    "credentials",
+    "deliveries",
+    "environments",
+    "event_types",
+    "events",
+    "idempotency",
+    "master_keys",
+    "migrations",
+    "moved",
+    "nodes",
+    "people",
+    "pruned",
+    "server_keys",
+    "sessions",
+    "webhook_health",
+    "webhooks",
+];
+
 /// What was applied, so that a database can be told from one of a newer or of another build.
 const HISTORY: &str = "-- migrations: the history itself
-    CREATE TABLE IF NOT EXISTS migrations (
+    CREATE TABLE migrations (
         version    integer PRIMARY KEY CHECK (version > 0),
         name       text    NOT NULL,
         works_from integer NOT NULL CHECK (works_from BETWEEN 1 AND version),
@@ -86,7 +110,7 @@ pub(crate) async fn apply(db: &Transaction<'_>, steps: Steps, at_millis: i64) ->
         Ok(schema) => return Ok(Err(OpenError::InUse { nodes: schema.in_the_way })),
         Err(refused) => return Ok(Err(refused)),
     };
-    if !has_history(db).await? {
+    if found == 0 {
         db.batch_execute(HISTORY).await?;
     }
     for (step, version) in steps.iter().zip(1_i32..).skip(found.unsigned_abs() as usize) {
@@ -105,17 +129,17 @@ pub(crate) async fn apply(db: &Transaction<'_>, steps: Steps, at_millis: i64) ->
 
 /// Looks how a database's schema stands to these steps, and changes nothing.
 pub(crate) async fn look(db: &Transaction<'_>, steps: Steps) -> Outcome<Result<Schema, OpenError>> {
-    let mut found = 0;
-    if let Some(table) = foreign(db).await? {
-        let why = format!("there is a table '{table}' in it that is somebody else's: give Tidings a database or a schema of its own");
-        return Ok(Err(OpenError::Unfit { why }));
-    }
-    if has_history(db).await? {
-        found = match version(db, steps).await? {
+    let found = match owner(db).await? {
+        Owner::Nobody => 0,
+        Owner::Us => match version(db, steps).await? {
             Ok(found) => found,
             Err(refused) => return Ok(Err(refused)),
-        };
-    }
+        },
+        Owner::Other(table) => {
+            let why = format!("there is a table '{table}' in it that is somebody else's: give Tidings a database or a schema of its own");
+            return Ok(Err(OpenError::Unfit { why }));
+        }
+    };
     let missing = &steps[found.min(steps.len())..];
     let works_from = missing.iter().map(|step| step.works_from).max().unwrap_or_default();
     let in_the_way = if found == 0 {
@@ -131,31 +155,35 @@ pub(crate) async fn look(db: &Transaction<'_>, steps: Steps) -> Outcome<Result<S
     }))
 }
 
-/// A table that stands where one of ours would, in a database that has none of ours.
-async fn foreign(db: &Transaction<'_>) -> Outcome<Option<String>> {
-    let found = row(
-        db,
-        "-- migrations: whose tables are these
-         SELECT c.relname::text AS name FROM pg_class c
-         WHERE c.relname IN ('environments', 'webhooks', 'events', 'deliveries', 'attempts', 'people', 'sessions', 'nodes', 'changes', 'audit')
-           AND pg_table_is_visible(c.oid)
-           AND NOT EXISTS (SELECT 1 FROM pg_class h WHERE h.relname = 'migrations' AND pg_table_is_visible(h.oid)) LIMIT 1",
-        &[],
-    )
-    .await?;
-    found.map(|row| Record::new(&row, "pg_class", &["name"]).get("name")).transpose()
+/// Whose the tables of a database are.
+enum Owner {
+    /// There are none with a name of ours.
+    Nobody,
+    /// Ours, with their history.
+    Us,
+    /// Somebody else's, who has one of that name.
+    Other(String),
 }
 
-/// Asked first, because a role that may not make tables can still serve.
-async fn has_history(db: &Transaction<'_>) -> Outcome<bool> {
+/// Asked in one statement, because another node may make all of them meanwhile. Others call a table `migrations`, too: ours is told by its columns.
+async fn owner(db: &Transaction<'_>) -> Outcome<Owner> {
     let found = row(
         db,
-        "-- migrations: is there a history, as of now: a name that this connection did not find before it would not find again
-         SELECT 1 FROM pg_class WHERE relname = 'migrations' AND pg_table_is_visible(oid)",
-        &[],
+        "-- migrations: whose tables are these, as of now: a name that this connection did not find before it would not find again
+         SELECT relname::text AS name, relname = 'migrations' AND 5 = (
+             SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT attisdropped
+             AND attname IN ('version', 'name', 'works_from', 'checksum', 'applied_at')) AS is_history
+         FROM pg_class c WHERE relname = ANY ($1) AND pg_table_is_visible(oid) ORDER BY is_history DESC, relname LIMIT 1",
+        &[&TABLES.as_slice()],
     )
     .await?;
-    Ok(found.is_some())
+    let Some(found) = found else { return Ok(Owner::Nobody) };
+    let record = Record::new(&found, "pg_class", &["name"]);
+    Ok(if record.get("is_history")? {
+        Owner::Us
+    } else {
+        Owner::Other(record.get("name")?)
+    })
 }
 
 /// How many steps a database has had, when this binary can work with what came of them.
@@ -255,6 +283,53 @@ mod tests {
         let store = connect(database, steps);
         store.bring_up().await?;
         Ok(store)
+    }
+
+    #[tokio::test]
+    async fn the_tables_of_the_schema_are_those_that_are_known_as_ours() {
+        let database = TestDatabase::new().await;
+        open(&database, STEPS).await.unwrap();
+        let made = database.connect().await;
+        let made = made.query(
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename",
+            &[],
+        );
+        let made: Vec<String> = made.await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(made, TABLES);
+    }
+
+    #[tokio::test]
+    async fn whatever_of_somebody_elses_has_a_name_of_ours_is_named_and_left_alone() {
+        for (statement, named) in [
+            (
+                "CREATE TABLE migrations (id serial PRIMARY KEY, name text, version integer)",
+                "a table 'migrations'",
+            ),
+            (
+                "CREATE TABLE migrations (id integer); CREATE TABLE sessions (token text)",
+                "a table 'migrations'",
+            ),
+            ("CREATE TABLE credentials (mine text)", "a table 'credentials'"),
+            ("CREATE VIEW idempotency AS SELECT 1", "a table 'idempotency'"),
+            (
+                "CREATE TABLE other (at int); CREATE INDEX audit_by_time ON other (at)",
+                "audit_by_time",
+            ),
+        ] {
+            let database = TestDatabase::new().await;
+            let admin = database.connect().await;
+            admin.batch_execute(statement).await.unwrap();
+            let refused = open(&database, STEPS).await.unwrap_err();
+            let OpenError::Unfit { why } = &refused else {
+                panic!("{statement}: {refused}")
+            };
+            assert!(
+                why.contains(named) && why.contains("a database or a schema of its own"),
+                "{statement}: {why}"
+            );
+            let deliveries = "SELECT 1 FROM pg_class WHERE relname = 'deliveries'";
+            assert!(admin.query(deliveries, &[]).await.unwrap().is_empty(), "{statement}");
+        }
     }
 
     async fn join(store: &PostgresStore) -> Result<NodeNumber, StoreError> {

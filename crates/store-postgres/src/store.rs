@@ -107,6 +107,10 @@ impl From<Fault> for OpenError {
             );
             return Self::Unfit { why };
         }
+        if fault.is_collision() {
+            let why = format!("{}: give Tidings a database or a schema of its own", fault.reason());
+            return Self::Unfit { why };
+        }
         if fault.is_stranger() {
             let why = format!(
                 "{}. With sslmode=verify-full it has to have a certificate for the host of the URL, by an authority that sslrootcert names, or else \
