@@ -31,6 +31,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const FINDINGS_NAMED: u64 = 20;
 /// Deliveries that one transaction cancels, at most.
 const CANCEL_DELIVERIES: usize = 500;
+/// Such transactions in one turn, at most: what other webhooks have due is told between turns.
+const CANCEL_ROUNDS: usize = 20;
 /// Idempotency keys that one transaction forgets, at most.
 const FORGET_KEYS: usize = 1_000;
 /// Sessions, audit entries and spans of activity that one transaction forgets, at most of each.
@@ -135,29 +137,32 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the lanes what waits for them in the store, and cancels what waits for webhooks that are off or gone.
+    /// Tells the lanes what waits for them in the store, and then cancels what waits for webhooks that are off or gone.
     pub(crate) async fn find_due(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut off = Vec::new();
         for due in self.store.due_webhooks().await? {
             if due.cancelled.is_some() {
-                self.cancel(due).await?;
+                off.push(due);
             } else {
                 self.note_due(due.environment, due.webhook, due.next_due);
             }
         }
-        Ok(())
+        self.cancel(off).await
     }
 
-    async fn cancel(&self, due: DueWebhook) -> Result<(), StoreError> {
-        let Some(why) = due.cancelled else {
-            return Ok(());
-        };
-        while self
-            .store
-            .cancel_pending(due.webhook, why, self.clock.now(), CANCEL_DELIVERIES)
-            .await?
-            == CANCEL_DELIVERIES
-        {}
-        self.activity.stirred(due.environment);
+    /// Cancels some of what these have, and asks for another turn where that was not all.
+    async fn cancel(&self, off: Vec<DueWebhook>) -> Result<(), StoreError> {
+        let mut rounds = 0;
+        for due in off {
+            self.activity.stirred(due.environment);
+            while self.store.cancel_pending(due.webhook, self.clock.now(), CANCEL_DELIVERIES).await? == CANCEL_DELIVERIES {
+                rounds += 1;
+                if rounds == CANCEL_ROUNDS || self.tasks.shutdown().has_begun() {
+                    self.reconcile.notify_one();
+                    return Ok(());
+                }
+            }
+        }
         Ok(())
     }
 
@@ -167,10 +172,12 @@ impl Engine {
         if self.store.end_lost_leases().await? > 0 {
             self.reconcile.notify_one();
         }
-        while self.store.forget_keys(at, FORGET_KEYS).await? == FORGET_KEYS {}
+        while self.store.forget_keys(at, FORGET_KEYS).await? == FORGET_KEYS && !self.tasks.shutdown().has_begun() {}
         let days = |days: u64| Duration::from_secs(days * 24 * 3_600);
         let (audit, activity) = (at - days(AUDIT_DAYS), at - days(ACTIVITY_DAYS));
-        while self.store.forget_history(at, audit, activity, FORGET_HISTORY).await? >= FORGET_HISTORY {}
+        while self.store.forget_history(at, audit, activity, FORGET_HISTORY).await? >= FORGET_HISTORY && !self.tasks.shutdown().has_begun()
+        {
+        }
         for environment in self.store.environments().await? {
             self.prune(environment.id, at - environment.settings.retention()).await?;
         }

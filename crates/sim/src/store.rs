@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    Timestamp, Verdict, Webhook, WebhookId, WebhookState,
+    Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey, Timestamp,
+    Verdict, Webhook, WebhookId, WebhookState,
 };
 use tidings_runtime::{Clock as _, ManualClock};
 use tidings_store::{
@@ -262,7 +262,7 @@ faulty! {
     async fn lease_due(&self, webhook: WebhookId, at: Timestamp, want: usize, grant: LeaseGrant) -> Result<DueBatch, StoreError>;
     async fn due_webhooks(&self) -> Result<Vec<DueWebhook>, StoreError>;
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError>;
-    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    async fn cancel_pending(&self, webhook: WebhookId, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Result<Result<Delivery, ResendError>, StoreError>;
     async fn event(&self, environment: EnvironmentId, id: EventId) -> Result<Option<Event>, StoreError>;
     async fn events(&self, filter: &EventFilter, page: Page<EventId>) -> Result<Vec<Event>, StoreError>;

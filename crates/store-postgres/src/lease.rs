@@ -204,31 +204,38 @@ pub(crate) async fn end_lost(db: &impl GenericClient) -> Outcome<usize> {
     Ok(usize::try_from(ended).unwrap_or(usize::MAX))
 }
 
-/// Gives up what nobody has. What somebody else is taking at this moment is passed over.
-pub(crate) async fn cancel_pending(
-    db: &impl GenericClient,
-    webhook: WebhookId,
-    why: CancelReason,
-    at: Timestamp,
-    limit: usize,
-) -> Outcome<usize> {
+/// Gives up what nobody has, of a webhook that is off. What somebody else is taking at this moment is passed over. One statement, so that one that sees the
+/// webhook off sees nothing that was appended after it was enabled again.
+pub(crate) async fn cancel_pending(db: &impl GenericClient, webhook: WebhookId, at: Timestamp, limit: usize) -> Outcome<usize> {
+    let (disabled, deleted) = (CancelReason::WebhookDisabled, CancelReason::WebhookDeleted);
     let cancelled = run(
         db,
         "-- lease::cancel_pending: oldest due first
-         WITH waiting AS MATERIALIZED (
+         WITH there AS MATERIALIZED (
+             SELECT w.disabled_at FROM webhooks w JOIN environments e ON e.id = w.environment
+             WHERE w.id = $1 AND w.deleted_at IS NULL AND NOT e.deleted
+         ), off AS MATERIALIZED (
+             SELECT CASE WHEN EXISTS (SELECT 1 FROM there) THEN $2::smallint ELSE $5 END AS why WHERE NOT EXISTS (SELECT 1 FROM there WHERE disabled_at IS NULL)
+         ), waiting AS MATERIALIZED (
              SELECT event, ordinal, due_at FROM deliveries
-             WHERE webhook = $1 AND state = 0 AND lease_token IS NULL
+             WHERE webhook = $1 AND state = 0 AND lease_token IS NULL AND EXISTS (SELECT 1 FROM off)
              ORDER BY due_at, event, ordinal LIMIT $4 FOR UPDATE SKIP LOCKED
          ), expired AS MATERIALIZED (
              SELECT event, ordinal, due_at FROM deliveries
-             WHERE webhook = $1 AND state = 0 AND lease_token IS NOT NULL AND lease_until <= $3
+             WHERE webhook = $1 AND state = 0 AND lease_token IS NOT NULL AND lease_until <= $3 AND EXISTS (SELECT 1 FROM off)
              ORDER BY due_at, event, ordinal LIMIT $4 FOR UPDATE SKIP LOCKED
          ), chosen AS MATERIALIZED (
              SELECT * FROM waiting UNION ALL SELECT * FROM expired ORDER BY due_at, event, ordinal LIMIT $4
          )
-         UPDATE deliveries d SET state = 3, why = $2, ended_at = $3, due_at = NULL, lease_token = NULL, lease_until = NULL
-         FROM chosen c WHERE d.event = c.event AND d.ordinal = c.ordinal",
-        &[&webhook.raw(), &sql_code(why), &at.as_millis(), &sql_count(limit)],
+         UPDATE deliveries d SET state = 3, why = off.why, ended_at = $3, due_at = NULL, lease_token = NULL, lease_until = NULL
+         FROM chosen c, off WHERE d.event = c.event AND d.ordinal = c.ordinal",
+        &[
+            &webhook.raw(),
+            &sql_code(disabled),
+            &at.as_millis(),
+            &sql_count(limit),
+            &sql_code(deleted),
+        ],
     )
     .await?;
     Ok(usize::try_from(cancelled).unwrap_or(usize::MAX))

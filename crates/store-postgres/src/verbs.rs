@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    Timestamp, Webhook, WebhookId,
+    Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey, Timestamp,
+    Webhook, WebhookId,
 };
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
@@ -247,8 +247,8 @@ impl Store for PostgresStore {
         Ok(read!(self, db => lease::release(db, &leases))?)
     }
 
-    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        Ok(read!(self, db => lease::cancel_pending(db, webhook, why, at, limit))?)
+    async fn cancel_pending(&self, webhook: WebhookId, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(read!(self, db => lease::cancel_pending(db, webhook, at, limit))?)
     }
 
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError> {

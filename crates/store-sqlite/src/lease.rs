@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tidings_model::{CancelReason, Delivery, DeliveryId, DeliveryState, EnvironmentId, EventBody, EventId, Timestamp, Trigger, WebhookId};
 use tidings_store::{DueBatch, DueWebhook, LeaseGrant, LeaseToken, LeasedDelivery, NodeNumber, ResendError};
 
@@ -230,8 +230,11 @@ fn fresh_under(tx: &WriteTx<'_>, id: DeliveryId, token: LeaseToken) -> Outcome<O
     Ok(held.filter(|held| held.grant.token == token))
 }
 
-/// Cancels what a webhook has pending and nobody has in hand, oldest due first.
-pub(crate) fn cancel_pending(tx: &mut WriteTx<'_>, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Outcome<usize> {
+/// Cancels what a webhook that is off has pending and nobody has in hand, oldest due first.
+pub(crate) fn cancel_pending(tx: &mut WriteTx<'_>, webhook: WebhookId, at: Timestamp, limit: usize) -> Outcome<usize> {
+    let Some(why) = why_off(tx.connection, webhook)? else {
+        return Ok(0);
+    };
     take_back_ended(tx, at)?;
     let free = tx
         .connection
@@ -254,6 +257,24 @@ pub(crate) fn cancel_pending(tx: &mut WriteTx<'_>, webhook: WebhookId, why: Canc
         cancel(tx.connection, *id, why, at)?;
     }
     Ok(free.len())
+}
+
+/// Why a webhook takes nothing now; `None` when it is active.
+fn why_off(connection: &Connection, webhook: WebhookId) -> Outcome<Option<CancelReason>> {
+    let found = connection
+        .prepare_cached(
+            "-- lease::why_off: what is not there was deleted
+             SELECT deleted_at, disabled_at FROM webhooks WHERE id = ?1",
+        )?
+        .query_row([webhook.raw()], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+        })
+        .optional()?;
+    Ok(match found {
+        None | Some((Some(_), _)) => Some(CancelReason::WebhookDeleted),
+        Some((None, Some(_))) => Some(CancelReason::WebhookDisabled),
+        Some((None, None)) => None,
+    })
 }
 
 /// Cancels a delivery that is pending.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    Timestamp, Webhook, WebhookId,
+    Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey, Timestamp,
+    Webhook, WebhookId,
 };
 use tidings_store::{
     Activity, AppendRefusal, Appended, AsOf, AuditEntry, AuditFilter, AuditRecord, ChangePersonError, CopyReport, CreateEventTypeError,
@@ -279,8 +279,8 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| lease::release(tx, &leases)).await
     }
 
-    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.writer.run(move |tx| lease::cancel_pending(tx, webhook, why, at, limit)).await
+    async fn cancel_pending(&self, webhook: WebhookId, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.writer.run(move |tx| lease::cancel_pending(tx, webhook, at, limit)).await
     }
 
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey,
-    Timestamp, Webhook, WebhookId,
+    Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventId, EventKey, Timestamp,
+    Webhook, WebhookId,
 };
 
 use crate::activity::Activity;
@@ -210,9 +210,10 @@ pub trait Store: Send + Sync {
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
     /// Gives leases back unused: the deliveries are due as they were before. Leases that were lost are passed over.
     async fn release(&self, leases: Vec<(DeliveryId, LeaseToken)>) -> Result<(), StoreError>;
-    /// Cancels at most `limit` pending deliveries of a webhook that nobody has leased `at`, due or not, in the order of
-    /// [`Store::lease_due`], and says how many. What is leased stays, for whoever holds it to settle.
-    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Cancels at most `limit` pending deliveries of a webhook that is disabled or deleted now, which is the reason, and says how many: those that
+    /// nobody has leased `at`, due or not, in the order of [`Store::lease_due`]. What is leased stays, for whoever holds it to settle. Of a webhook that
+    /// is active nothing is cancelled, whatever it was when somebody looked.
+    async fn cancel_pending(&self, webhook: WebhookId, at: Timestamp, limit: usize) -> Result<usize, StoreError>;
     /// Makes a new delivery of the same event to the same webhook, made and due `at`, with the next ordinal of the event. Refused when the webhook takes
     /// nothing, then when the body was altered.
     async fn resend(&self, environment: EnvironmentId, delivery: DeliveryId, at: Timestamp) -> Answer<Delivery, ResendError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
-use tidings_model::{Environment, EnvironmentId, Settings, Timestamp, Verdict};
+use tidings_model::{DisableReason, Environment, EnvironmentId, Settings, Timestamp, Verdict};
 use tidings_runtime::{Entropy, SystemClock, SystemEntropy};
 use tidings_store::transfer::{
     ChunkSize, Difference, End, Kind, MoveId, Moved, Moving, Position, Progress, Transfer, TransferError, move_store,
@@ -297,10 +297,8 @@ async fn what_is_numbered_afterwards_has_a_number_that_nothing_ever_had() {
     let (environment, webhook) = furnish(&*store).await;
     let event_before = keyed(&event(&*store, environment, &[webhook]).await, "once".to_owned());
     let newest = append(&*store, event_before.clone()).await;
-    store
-        .cancel_pending(webhook, tidings_model::CancelReason::WebhookDisabled, at(9), 10)
-        .await
-        .unwrap();
+    store.disable_webhook(webhook, DisableReason::Operator, at(9)).await.unwrap();
+    store.cancel_pending(webhook, at(9), 10).await.unwrap();
     store.delete_environment(environment, true).await.unwrap().unwrap();
     store.prune(environment, Timestamp::MAX, 10).await.unwrap();
     drop(store);

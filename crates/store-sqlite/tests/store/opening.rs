@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tidings_model::{EventId, Timestamp};
+use tidings_model::{DisableReason, EventId, Timestamp};
 use tidings_store::{Start, Store, StoreError};
 use tidings_store_sqlite::{OpenError, SqliteStore, check};
 
@@ -45,15 +45,13 @@ async fn a_store_that_is_dropped_keeps_everything() {
 async fn event_ids_go_on_after_a_restart_even_when_the_log_is_empty() {
     let (world, store) = World::new().await;
     let first = world.append(&store, world.event(5, Start::Due)).await;
-    store
-        .cancel_pending(world.webhook, tidings_model::CancelReason::Gone, at(5), 10)
-        .await
-        .unwrap();
+    store.disable_webhook(world.webhook, DisableReason::Operator, at(5)).await.unwrap();
+    store.cancel_pending(world.webhook, at(5), 10).await.unwrap();
     assert_eq!(store.prune(world.environment, at(6), 10).await.unwrap().events, 1);
     drop(store);
 
     let store = open(world.path());
-    let next = world.append(&store, world.event(0, Start::Due)).await;
+    let next = world.append_for_current_routes(&store, world.event(0, Start::Due)).await;
     assert_eq!(next, EventId::from_raw(first.raw() + 1).unwrap());
 }
 

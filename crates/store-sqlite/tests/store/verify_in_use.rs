@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidings_model::{CancelReason, EnvironmentId, Timestamp, Verdict, Webhook, WebhookId};
+use tidings_model::{DisableReason, EnvironmentId, Timestamp, Verdict, Webhook, WebhookId, WebhookState};
 use tidings_store::{AsOf, Place, Start, Store};
 use tidings_store_sqlite::SqliteStore;
+use tokio::task::JoinSet;
 
 use crate::story::{first, second_environment, settlement, verify};
 use crate::world::{World, at, grant};
@@ -13,7 +14,9 @@ use crate::world::{World, at, grant};
 /// What a server does, a little of each, so many seconds after the start.
 async fn serve_a_second(world: &World, store: &SqliteStore, second: i64) {
     let webhook = world.webhook;
-    let leased = world.append(store, world.event(second, Start::Leased(grant(second, second)))).await;
+    let leased = world
+        .append_for_current_routes(store, world.event(second, Start::Leased(grant(second, second))))
+        .await;
     let verdict = if second % 3 == 0 {
         Verdict::RetryAt(at(second + 2))
     } else {
@@ -23,9 +26,9 @@ async fn serve_a_second(world: &World, store: &SqliteStore, second: i64) {
         .settle(vec![settlement(first(leased), webhook, second, verdict)].into())
         .await
         .unwrap();
-    world.append(store, world.event(second, Start::Due)).await;
+    world.append_for_current_routes(store, world.event(second, Start::Due)).await;
     world
-        .append(store, world.event(second, Start::Leased(grant(-second, second))))
+        .append_for_current_routes(store, world.event(second, Start::Leased(grant(-second, second))))
         .await;
     let batch = store
         .lease_due(webhook, at(second), 3, grant(second + 10_000, second))
@@ -38,10 +41,15 @@ async fn serve_a_second(world: &World, store: &SqliteStore, second: i64) {
     });
     store.settle(settled.collect()).await.unwrap();
     store.resend(world.environment, first(leased), at(second)).await.unwrap().unwrap();
-    store
-        .cancel_pending(webhook, CancelReason::WebhookDisabled, at(second), 1)
-        .await
-        .unwrap();
+    store.disable_webhook(webhook, DisableReason::Operator, at(second)).await.unwrap();
+    store.cancel_pending(webhook, at(second), 1).await.unwrap();
+    let off = store.webhook(world.environment, webhook).await.unwrap().unwrap().webhook;
+    let read = off.updated_at;
+    let on = Webhook {
+        state: WebhookState::Active,
+        ..off
+    };
+    assert!(store.replace_webhook(&on, read).await.unwrap().is_ok());
     let passing = Webhook {
         id: WebhookId::new(at(second), 9),
         ..World::webhook_of(EnvironmentId::from_chance([2; 16]))
@@ -73,10 +81,18 @@ async fn a_store_in_use_is_verified_again_and_again_without_a_false_alarm() {
             rounds
         }
     });
-    for second in 1..120 {
-        serve_a_second(&world, &store, second).await;
-    }
-    done.store(true, Ordering::Relaxed);
+    let mut serving = JoinSet::new();
+    serving.spawn({
+        let (world, store) = (Arc::clone(&world), Arc::clone(&store));
+        async move {
+            for second in 1..120 {
+                serve_a_second(&world, &store, second).await;
+            }
+        }
+    });
+    let served = serving.join_next().await.unwrap();
+    done.store(true, Ordering::Relaxed); // also when it failed: who looks would look for ever
+    served.unwrap();
     assert!(beside.await.unwrap() > 0);
     let after = store
         .verify(

@@ -119,6 +119,12 @@ impl World {
         }
     }
 
+    /// Appends an event after the webhook was changed.
+    pub(crate) async fn append_for_current_routes(&self, store: &SqliteStore, event: NewEvent) -> EventId {
+        let routing_version = store.routing(event.environment).await.unwrap().unwrap().version;
+        self.append(store, NewEvent { routing_version, ..event }).await
+    }
+
     pub(crate) async fn append(&self, store: &SqliteStore, event: NewEvent) -> EventId {
         store.append(vec![event]).await.unwrap()[0].unwrap().event
     }

@@ -232,10 +232,7 @@ pub async fn the_events_of_a_deleted_environment_go_by_pruning(store: &Arc<dyn S
         world.settle(settlement(&leased, Verdict::Delivered, at(1))).await,
         Settled::Recorded { failing_since: None }
     );
-    assert_eq!(
-        store.cancel_pending(webhook, CancelReason::WebhookDeleted, at(2), 10).await.done(),
-        1
-    );
+    assert_eq!(store.cancel_pending(webhook, at(2), 10).await.done(), 1);
     assert_eq!(world.due().await, []);
     assert_eq!(prune(&world, at(10)).await, Pruned { events: 2, more: false });
     assert_eq!(store.deleted_environments().await.done(), []);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use tidings_model::{CancelReason, DeliveryState, Verdict, Webhook};
+use tidings_model::{DeliveryState, DisableReason, Verdict, Webhook};
 use tokio::task::JoinSet;
 
 use super::people::person;
@@ -83,6 +83,7 @@ pub async fn no_two_lease_the_same_delivery(store: &Arc<dyn Store>) {
 pub async fn one_of_many_finishes_a_delivery(store: &Arc<dyn Store>) {
     let world = World::new(store).await;
     let webhook = world.webhook(1).await;
+    store.disable_webhook(webhook, DisableReason::Operator, at(1)).await.done();
     let expired = at(1) + LEASE;
     for _ in 0..8 {
         let event = world.publish(at(1), &[webhook]).await;
@@ -93,11 +94,7 @@ pub async fn one_of_many_finishes_a_delivery(store: &Arc<dyn Store>) {
                 if writer % 2 == 0 {
                     store.settle(vec![settlement].into()).await.done()[0] != Settled::LeaseLost
                 } else {
-                    store
-                        .cancel_pending(webhook, CancelReason::WebhookDisabled, expired, 10)
-                        .await
-                        .done()
-                        == 1
+                    store.cancel_pending(webhook, expired, 10).await.done() == 1
                 }
             }
         })

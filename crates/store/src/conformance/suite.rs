@@ -125,7 +125,8 @@ macro_rules! conformance_suite {
                 an_attempt_comes_back_whole
             }
             cancel {
-                what_waits_is_cancelled_for_the_reason_given
+                what_waits_is_cancelled_for_the_reason_that_the_webhook_is_off
+                what_waits_for_a_webhook_that_is_on_again_is_not_cancelled
                 what_is_leased_is_not_cancelled
                 a_round_of_cancelling_stops_at_its_limit
             }

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use tidings_model::{
-    CancelReason, Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventBody, EventId,
-    EventKey, Timestamp, Webhook, WebhookId,
+    Credential, CredentialId, Delivery, DeliveryId, DisableReason, Environment, EnvironmentId, Event, EventBody, EventId, EventKey,
+    Timestamp, Webhook, WebhookId,
 };
 use tokio::sync::watch;
 
@@ -359,8 +359,8 @@ impl Store for MemStore {
         Ok(())
     }
 
-    async fn cancel_pending(&self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        Ok(self.state().cancel_pending(webhook, why, at, limit))
+    async fn cancel_pending(&self, webhook: WebhookId, at: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.state().cancel_pending(webhook, at, limit))
     }
 
     async fn resend(

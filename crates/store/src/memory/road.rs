@@ -280,7 +280,8 @@ impl State {
         ended
     }
 
-    pub(super) fn cancel_pending(&mut self, webhook: WebhookId, why: CancelReason, at: Timestamp, limit: usize) -> usize {
+    pub(super) fn cancel_pending(&mut self, webhook: WebhookId, at: Timestamp, limit: usize) -> usize {
+        let Some(why) = self.cancelled(webhook) else { return 0 };
         let mut found = self.unleased(webhook, at);
         found.truncate(limit);
         for (_, id) in &found {

@@ -29,8 +29,7 @@ impl Actor {
             }
             Road::Cancel { slot, limit } => match self.webhooks[*slot] {
                 Some(id) => {
-                    let why = CancelReason::WebhookDisabled;
-                    format!("{:?}", self.store.cancel_pending(id, why, self.now, *limit).await.done())
+                    format!("{:?}", self.store.cancel_pending(id, self.now, *limit).await.done())
                 }
                 None => String::new(),
             },
