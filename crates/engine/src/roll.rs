@@ -48,11 +48,13 @@ pub(crate) struct Membership {
     is_off: AtomicBool,
     /// It took itself off the roll, and stops.
     has_left: AtomicBool,
+    /// Somebody may have left the roll with leases that were not ended yet.
+    left_leases: AtomicBool,
 }
 
 struct Seen {
     own: NodeNumber,
-    /// How often each of the others had beaten when it was seen last, and our beats since in which it was not oftener.
+    /// How often each of the others had beaten when it was seen last, and how many of our beats have passed since without one of its own.
     others: BTreeMap<NodeNumber, (u64, u32)>,
 }
 
@@ -81,6 +83,7 @@ impl Membership {
             rejoining: tokio::sync::Mutex::default(),
             is_off: AtomicBool::new(false),
             has_left: AtomicBool::new(false),
+            left_leases: AtomicBool::new(true), // of whoever served before
         })
     }
 
@@ -182,17 +185,22 @@ impl Engine {
     /// Beats, and looks who of the others does.
     pub async fn beat_tick(self: &Arc<Self>) -> Result<(), StoreError> {
         self.hear().await?;
-        let Look { gone, alive, mut other } = self.roll.look(self.store.nodes().await?);
-        for (node, beats) in gone {
-            if self.store.strike_node(node.number, Some(beats)).await? {
-                tracing::warn!(node = %node.joined.name, number = %node.number, "a node does not live any more: its deliveries are taken over");
-                self.store.end_lost_leases().await?;
-                other = true;
-            }
-        }
+        let Look { gone, alive, other } = self.roll.look(self.store.nodes().await?);
         self.metrics.nodes.set(i64::try_from(alive).unwrap_or(i64::MAX));
         self.lanes.share(alive);
         if other {
+            self.roll.left_leases.store(true, Ordering::Relaxed);
+        }
+        for (node, beats) in gone {
+            if self.store.strike_node(node.number, Some(beats)).await? {
+                tracing::warn!(node = %node.joined.name, number = %node.number, "a node does not live any more: its deliveries are taken over");
+                self.roll.left_leases.store(true, Ordering::Relaxed);
+            }
+        }
+        // Kept until it is done: nobody is seen to leave twice.
+        if self.roll.left_leases.load(Ordering::Relaxed) {
+            self.store.end_lost_leases().await?;
+            self.roll.left_leases.store(false, Ordering::Relaxed);
             self.reconcile.notify_one();
         }
         Ok(())

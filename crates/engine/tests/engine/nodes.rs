@@ -38,6 +38,21 @@ async fn what_a_dead_node_had_is_sent_by_another_as_soon_as_that_is_noticed() {
 }
 
 #[tokio::test]
+async fn what_a_node_that_stopped_left_under_way_is_sent_by_another_with_its_next_beat() {
+    let mut world = World::new().await;
+    let neighbour = world.neighbour().await;
+    let webhook = world.webhook("receiver", &[Does::Hangs, Does::Answers(200)]).await;
+    world.publish().await;
+
+    tokio::join!(world.engine.stop(Duration::from_secs(1)), world.pass(Duration::from_secs(2)));
+    world.shutdown.force();
+    pass(&neighbour.clock, BEAT_EVERY + Duration::from_secs(1)).await;
+
+    assert_eq!(world.times("receiver").len(), 2);
+    assert_eq!(world.deliveries(webhook, Some(StatusFilter::Delivered)).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_node_that_was_stopped_sends_and_settles_nothing_that_others_took_over() {
     let mut world = World::new().await;
     let webhook = world.webhook("receiver", &[Does::Hangs]).await;
