@@ -17,10 +17,12 @@ use crate::store::OpenError;
 const STARS: &str = "***";
 /// Connections of one node, unless something else is asked for.
 const CONNECTIONS: usize = 16;
-/// Fewest connections of a node: those of the road, the one that listens, and one for everything else.
-pub const CONNECTIONS_MIN: usize = ROAD_CONNECTIONS + LISTENING + 1;
+/// Fewest connections of a node: those of the road, those by which it lives, the one that listens, and one for everything else.
+pub const CONNECTIONS_MIN: usize = ROAD_CONNECTIONS + VITAL_CONNECTIONS + LISTENING + 1;
 /// Of them, those that only append and settle, so that nobody who reads is in their way, and the one that listens.
 pub(crate) const ROAD_CONNECTIONS: usize = Appending::LANES + Settling::LANES;
+/// Those that only beat, lease and read what is to be known at once: a node whose readers have all others is not taken for dead.
+pub(crate) const VITAL_CONNECTIONS: usize = 3;
 const LISTENING: usize = 1;
 /// A host that does not answer for so long is passed over.
 const HOST: Duration = Duration::from_secs(5);
@@ -39,7 +41,8 @@ pub struct PostgresConfig {
     pub url: String,
     /// A file that has the password, instead of the URL: the whole of it but the end of its line. Read when the store is opened.
     pub password_file: Option<PathBuf>,
-    /// Connections at most, but no fewer than five: four append, settle and listen, the others do the rest.
+    /// Connections at most, but no fewer than [`CONNECTIONS_MIN`]: what is left of them by appending, settling, beating, leasing and listening is for
+    /// everything else.
     pub connections: usize,
 }
 
@@ -111,7 +114,7 @@ pub(crate) enum Trust {
 pub(crate) struct Connecting {
     pub(crate) config: Config,
     pub(crate) trust: Trust,
-    /// Connections for everything but appending, settling and listening.
+    /// Connections for everything else.
     pub(crate) others: usize,
 }
 
@@ -152,7 +155,7 @@ pub(crate) fn read(given: &PostgresConfig) -> Result<Connecting, OpenError> {
     if config.get_application_name().is_none() {
         config.application_name("tidings");
     }
-    let others = given.connections.saturating_sub(ROAD_CONNECTIONS + LISTENING).max(1);
+    let others = given.connections.saturating_sub(CONNECTIONS_MIN - 1).max(1);
     Ok(Connecting { config, trust, others })
 }
 

@@ -204,10 +204,10 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Runs a verb that needs no transaction around it.
-macro_rules! read {
-    ($store:ident, $db:ident => $work:expr) => {{
-        let held = $store.pool.take().await?;
+/// Runs a verb that needs no transaction around it, on a connection of a pool of the store.
+macro_rules! alone {
+    ($store:ident.$pool:ident, $db:ident => $work:expr) => {{
+        let held = $store.$pool.take().await?;
         let done = tidings_runtime::within(&*$store.clock, crate::pool::VERB, async {
             let $db = held.client();
             $work.await
@@ -219,8 +219,8 @@ macro_rules! read {
 
 /// Runs a verb in a transaction: its beginning is a method of the connection.
 macro_rules! transact {
-    ($store:ident, $begin:ident, $db:ident => $work:expr) => {{
-        let mut held = $store.pool.take().await?;
+    ($store:ident.$pool:ident, $begin:ident, $db:ident => $work:expr) => {{
+        let mut held = $store.$pool.take().await?;
         let done = tidings_runtime::within(&*$store.clock, crate::pool::VERB, async {
             let transaction = held.$begin().await?;
             let $db = &transaction;
@@ -233,20 +233,20 @@ macro_rules! transact {
     }};
 }
 
-/// Runs a verb that writes, in a transaction.
-macro_rules! write {
+/// Runs a verb that changes something, in a transaction, and notes what came of it.
+macro_rules! change {
     ($store:ident, $db:ident => $work:expr) => {{
-        let done: crate::fault::Outcome<_> = async { crate::pool::transact!($store, begin, $db => $work) }.await;
+        let done: crate::fault::Outcome<_> = async { crate::pool::transact!($store.pool, begin, $db => $work) }.await;
         $store.writing.note(done)
     }};
 }
 
 /// Runs a verb of several statements that reads as of one commit.
 macro_rules! snapshot {
-    ($store:ident, $db:ident => $work:expr) => { crate::pool::transact!($store, snapshot, $db => $work) };
+    ($store:ident, $db:ident => $work:expr) => { crate::pool::transact!($store.pool, snapshot, $db => $work) };
 }
 
-pub(crate) use {read, snapshot, transact, write};
+pub(crate) use {alone, change, snapshot, transact};
 
 /// Says of a store that it is closed.
 pub(crate) fn closed() -> StoreError {

@@ -50,7 +50,7 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// The statement that says it all, but for what the options of the database's URL say otherwise; they cannot have a commit be answered for before it is
-    /// on the disk.
+    /// on the disk, nor a transaction see what was before it had its turn.
     fn statement(self) -> String {
         let own = match self {
             Self::Road => ROAD_SESSION,
@@ -64,7 +64,7 @@ impl Purpose {
         format!(
             "-- session: what holds as long as the connection
              SELECT set_config(s.name, s.value, false) FROM (VALUES {}) s(name, value) JOIN pg_settings p USING (name)
-             WHERE p.source <> 'client' OR (name = 'synchronous_commit' AND p.setting <> 'remote_apply')",
+             WHERE p.source <> 'client' OR name = 'default_transaction_isolation' OR (name = 'synchronous_commit' AND p.setting <> 'remote_apply')",
             settings.join(", ")
         )
     }

@@ -166,6 +166,8 @@ impl fmt::Debug for PostgresOptions {
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pub(crate) pool: Arc<Pool>,
+    /// For what keeps this node among the others and its lanes filled.
+    pub(crate) vital: Arc<Pool>,
     /// The connections of those who append and settle.
     road: Arc<Pool>,
     pub(crate) clock: Clocked,
@@ -263,6 +265,7 @@ impl PostgresStore {
             pool.map(Arc::new).map_err(|why| OpenError::Refused { why })
         };
         let road = pool(Purpose::Road, config::ROAD_CONNECTIONS)?;
+        let vital = pool(Purpose::Rest, config::VITAL_CONNECTIONS)?;
         let pool = pool(Purpose::Rest, connecting.others)?;
         let tasks = TaskSet::new(Shutdown::new());
         let writing = Arc::new(Writing::new(Arc::clone(&options.clock)));
@@ -273,6 +276,7 @@ impl PostgresStore {
             writing,
             clock: Clocked(options.clock),
             pool,
+            vital,
             road,
             tasks,
             steps,
@@ -291,7 +295,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn look(&self) -> Outcome<Result<Schema, OpenError>> {
-        transact!(self, begin, db => async {
+        transact!(self.pool, begin, db => async {
             match fitness::look(db).await? {
                 Ok(()) => migrations::look(db, self.steps).await,
                 Err(refused) => Ok(Err(refused)),
@@ -309,7 +313,7 @@ impl PostgresStore {
             }
         }
         let now = self.clock.now().as_millis();
-        let done: Outcome<_> = async { transact!(self, begin, db => migrations::apply(db, self.steps, now)) }.await;
+        let done: Outcome<_> = async { transact!(self.pool, begin, db => migrations::apply(db, self.steps, now)) }.await;
         done?
     }
 
@@ -320,6 +324,7 @@ impl PostgresStore {
         self.tasks.shutdown().begin();
         self.tasks.ended().await;
         self.pool.close();
+        self.vital.close();
         self.road.close();
     }
 }

@@ -14,7 +14,7 @@ use tokio_postgres::config::Host;
 
 use crate::config::{self, PostgresConfig};
 use crate::fault::Outcome;
-use crate::pool::{read, snapshot, write};
+use crate::pool::{alone, change, snapshot};
 use crate::record::count;
 use crate::store::{OpenError, PostgresStore};
 
@@ -53,7 +53,7 @@ pub(crate) async fn refusal(store: &PostgresStore, config: &PostgresConfig) -> R
 }
 
 async fn mark(store: &PostgresStore) -> Outcome<Option<Mark>> {
-    read!(store, db => mark::read(db))
+    alone!(store.pool, db => mark::read(db))
 }
 
 #[async_trait]
@@ -63,19 +63,19 @@ impl Transfer for PostgresStore {
     }
 
     async fn note(&self, mark: &Mark) -> Result<bool, StoreError> {
-        Ok(write!(self, db => mark::write(db, mark))?)
+        Ok(change!(self, db => mark::write(db, mark))?)
     }
 
     async fn forget_mark(&self) -> Result<(), StoreError> {
-        Ok(write!(self, db => mark::forget(db))?)
+        Ok(change!(self, db => mark::forget(db))?)
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(read!(self, db => plain::is_empty(db))?)
+        Ok(alone!(self.pool, db => plain::is_empty(db))?)
     }
 
     async fn count_events(&self) -> Result<u64, StoreError> {
-        Ok(read!(self, db => count(db, EVENTS_ABOUT, &[]))?)
+        Ok(alone!(self.pool, db => count(db, EVENTS_ABOUT, &[]))?)
     }
 
     async fn read_chunk(&self, from: &Position, size: ChunkSize) -> Result<Chunk, StoreError> {
@@ -88,7 +88,7 @@ impl Transfer for PostgresStore {
     }
 
     async fn write_chunk(&self, id: MoveId, chunk: Arc<Chunk>) -> Result<(), StoreError> {
-        Ok(write!(self, db => write_all(db, id, &chunk))?)
+        Ok(change!(self, db => write_all(db, id, &chunk))?)
     }
 }
 

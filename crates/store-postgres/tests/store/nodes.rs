@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidings_model::{Credential, Scopes, SealedSecret, Verdict};
 use tidings_store::{
-    AppendRefusal, EventFilter, LeaseGrant, NewNode, NewServerKey, NodeNumber, Page, ServerKeyPurpose, Settled, Store, StoreError,
+    AppendRefusal, AuditFilter, EventFilter, LeaseGrant, NewNode, NewServerKey, NodeNumber, Page, Pulse, ServerKeyPurpose, Settled, Store,
+    StoreError,
 };
 use tidings_testkit::TestDatabase;
 use tokio::task::JoinSet;
 
-use crate::world::{LEASE, append, at, event, furnish, grant, keyed, open, settlement, webhook};
+use crate::world::{LEASE, append, at, event, furnish, grant, keyed, open, open_with, options, settlement, webhook};
 
 /// A list that was read while two nodes append is the beginning of what there is in the end: no event comes late, behind one that was seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -239,6 +240,71 @@ async fn a_node_without_a_number_does_not_join() {
         matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("all 8388607 numbers")),
         "{refused:?}"
     );
+}
+
+/// Readers who wait in the database have connections of their own: a node whose readers have all of them goes on beating and leasing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_lives_while_its_readers_wait() {
+    let database = TestDatabase::new().await;
+    let node = open(&database).await;
+    let (environment, webhook) = furnish(&node).await;
+    let number = node.join(&new_node()).await.unwrap();
+    append(&node, event(&node, environment, &[webhook]).await).await;
+    let admin = database.connect().await;
+    admin
+        .batch_execute("BEGIN; LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut readers = JoinSet::new();
+    for _ in 0..20 {
+        let node = node.clone();
+        readers.spawn(async move { node.audit(&AuditFilter::default(), Page::first(10)).await.map(|found| found.len()) });
+    }
+    assert!(
+        readers.join_next().await.unwrap().unwrap().is_err(),
+        "no connection came free for one of them"
+    );
+
+    assert!(node.beat(number, pulse()).await.unwrap().is_some());
+    let leased = node.lease_due(webhook, at(2), 1, grant(at(2))).await.unwrap();
+    assert_eq!(leased.deliveries.len(), 1);
+    admin.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// An append has to see what others appended before it had its turn, whatever the URL asks for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_option_of_the_url_lets_an_append_see_what_was_before_its_turn() {
+    let database = TestDatabase::new().await;
+    let url = database.url();
+    let and = if url.contains('?') { '&' } else { '?' };
+    let node = open_with(
+        &format!("{url}{and}options=-cdefault_transaction_isolation%3Dserializable"),
+        options(),
+    )
+    .await;
+    let (environment, webhook) = furnish(&node).await;
+    let admin = database.connect().await;
+    admin
+        .batch_execute(
+            "CREATE TABLE seen (isolation text);
+             CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 INSERT INTO seen SELECT current_setting('transaction_isolation'); RETURN NULL; END $$;
+             CREATE TRIGGER see AFTER INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION see()",
+        )
+        .await
+        .unwrap();
+    append(&node, event(&node, environment, &[webhook]).await).await;
+    let seen: String = admin.query_one("SELECT isolation FROM seen", &[]).await.unwrap().get(0);
+    assert_eq!(seen, "read committed");
+}
+
+fn pulse() -> Pulse {
+    Pulse {
+        at: at(1),
+        queued: 0,
+        in_flight: 0,
+        lag_ms: 0,
+    }
 }
 
 fn new_node() -> NewNode {
