@@ -11,6 +11,7 @@ use tidings_runtime::Clock;
 use tidings_server::{MetricsPage, Refresh};
 use tidings_store::Store;
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 /// See the module.
 pub(crate) struct Telemetry {
@@ -70,6 +71,7 @@ impl Telemetry {
             self.registry,
             Gauges {
                 store,
+                asked_us: Mutex::default(),
                 clock,
                 pending,
                 overdue,
@@ -81,6 +83,8 @@ impl Telemetry {
 
 struct Gauges {
     store: Arc<dyn Store>,
+    /// When the store was asked last, in microseconds of the clock. Held while it is: many who read the page at once share one question.
+    asked_us: Mutex<u64>,
     clock: Arc<dyn Clock>,
     pending: Gauge,
     overdue: Gauge,
@@ -92,6 +96,12 @@ impl Refresh for Gauges {
     async fn refresh(&self) {
         let tasks = Handle::current().metrics().num_alive_tasks();
         self.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        let called_us = self.clock.monotonic_us();
+        let mut asked_us = self.asked_us.lock().await;
+        if *asked_us > called_us {
+            return;
+        }
+        *asked_us = self.clock.monotonic_us();
         match self.store.stats(self.clock.now()).await {
             Ok(stats) => {
                 self.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
