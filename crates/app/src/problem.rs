@@ -175,6 +175,10 @@ impl From<StoreError> for Problem {
 impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         match error {
+            AcceptError::TooMany => Self::new(
+                Code::TooLarge,
+                format!("{error}, more than one request may make; nothing was stored; send them in smaller batches"),
+            ),
             AcceptError::Overloaded => Self::new(
                 Code::Overloaded,
                 "too many events are being accepted at the moment; nothing was stored; try again",

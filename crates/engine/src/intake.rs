@@ -1,16 +1,20 @@
 //! Accepting: match against the snapshot, append durably, hand the leased deliveries over in memory.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tidings_model::limits::REQUEST_DELIVERIES_MAX;
 use tidings_model::{CancelReason, DeliveryId, EnvironmentId, EventId, EventType, TenantId, Timestamp, Trigger, WebhookId};
 use tidings_store::{AppendRefusal, Appended, Idempotency, LeasedDelivery, NewEvent, Start, StoreError, Target};
 
 use crate::directory::{Destination, Routes};
 use crate::engine::Engine;
 
-/// Bytes of events that are being accepted at the same time, at most; beyond it callers are told to come back.
+/// Bytes of events and their deliveries that are being accepted at the same time, at most; beyond it callers are told to come back.
 pub const ACCEPTING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a delivery that is being accepted takes beside the body of its event, about.
+const DELIVERY_BYTES: usize = 128;
 /// How often an append is matched anew because the routing changed under it.
 const REMATCHES_MAX: usize = 8;
 
@@ -47,6 +51,9 @@ pub struct Accepted {
 /// Why a call accepted nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
+    /// The events become more deliveries than one call may make.
+    #[error("these events become more than {REQUEST_DELIVERIES_MAX} deliveries")]
+    TooMany,
     /// Too much is being accepted at the moment.
     #[error("too many events are being accepted at the moment")]
     Overloaded,
@@ -123,12 +130,22 @@ impl Engine {
         let at = self.clock.now();
         let mut places = Places {
             engine: self,
-            taken: Vec::new(),
+            taken: VecDeque::new(),
         };
-        let events: Vec<_> = open
-            .iter()
-            .map(|index| self.event(routes, &drafts[*index], at, &mut places))
-            .collect();
+        let (mut events, mut deliveries) = (Vec::with_capacity(open.len()), 0);
+        for index in &open {
+            let event = self.event(routes, &drafts[*index], at, &mut places);
+            deliveries += event.targets.len();
+            events.push(event);
+            if deliveries > REQUEST_DELIVERIES_MAX && events.len() > 1 {
+                return Err(AcceptError::TooMany);
+            }
+        }
+        let permits = u32::try_from(deliveries * DELIVERY_BYTES / 1_024).unwrap_or(u32::MAX);
+        let Ok(_under_way) = self.accepting.try_acquire_many(permits) else {
+            self.metrics.overloaded.inc_by(events.len() as u64);
+            return Err(AcceptError::Overloaded);
+        };
         let targets: Vec<Vec<Target>> = events.iter().map(|event| event.targets.clone()).collect();
         let (mut stale, mut fresh) = (Vec::new(), 0);
         for ((index, targets), answer) in open.into_iter().zip(targets).zip(self.store.append(events).await?) {
@@ -240,7 +257,7 @@ impl Engine {
 /// Places taken in lanes for deliveries that are not appended yet; what is not kept goes back, also when the append is abandoned midway.
 struct Places<'a> {
     engine: &'a Engine,
-    taken: Vec<(WebhookId, usize)>,
+    taken: VecDeque<(WebhookId, usize)>,
 }
 
 impl Places<'_> {
@@ -248,14 +265,18 @@ impl Places<'_> {
         let webhook = destination.webhook;
         let taken = self.engine.lanes.reserve(webhook, &destination.owner, bytes, at);
         if taken {
-            self.taken.push((webhook, bytes));
+            self.taken.push_back((webhook, bytes));
         }
         taken
     }
 
+    /// Keeps the first of those that are left; they are asked for in the order in which they were taken. Those before it are of events that were not written.
     fn keep(&mut self, webhook: WebhookId, bytes: usize) {
-        if let Some(place) = self.taken.iter().position(|taken| *taken == (webhook, bytes)) {
-            self.taken.swap_remove(place);
+        while let Some(taken) = self.taken.pop_front() {
+            if taken == (webhook, bytes) {
+                return;
+            }
+            self.engine.lanes.unreserve(taken.0, taken.1);
         }
     }
 }

@@ -8,6 +8,8 @@ pub const PAYLOAD_BYTES_CEILING: usize = 8 * 1024 * 1024;
 pub const PAYLOAD_DEPTH_MAX: u32 = 64;
 /// Events in one batch request.
 pub const BATCH_EVENTS_MAX: usize = 1_000;
+/// Deliveries that the events of one request become, where they are several: what is stored at once has to fit in memory and in one commit.
+pub const REQUEST_DELIVERIES_MAX: usize = 100_000;
 /// Room for the members around the payloads of a batch, per event.
 pub const ENVELOPE_BYTES_MAX: usize = 2 * 1024;
 /// Largest whole batch request.

@@ -21,6 +21,8 @@ use crate::record::{Record, sql_code};
 
 /// What an event takes of a commit besides its body.
 const OVERHEAD: usize = 1_024;
+/// And each of its deliveries.
+const PER_TARGET: usize = 64;
 
 /// Appends events. Their deliveries come by `of`, which counts the events from 1. `rank` counts those that are written; the id of each is the larger of
 /// what its time gives and of one more than the last. Nothing is joined by its number: a plan that is made once expects few rows, and would compare each
@@ -81,7 +83,8 @@ impl Batch for Appending {
     const SIZE_MAX: usize = 4 * 1_024 * 1_024;
 
     fn size(events: &Vec<NewEvent>) -> usize {
-        events.iter().map(|event| event.body.len() + OVERHEAD).sum()
+        let size = |event: &NewEvent| event.body.len() + OVERHEAD + event.targets.len() * PER_TARGET;
+        events.iter().map(size).sum()
     }
 
     async fn commit(held: &mut Held, asked: &[Vec<NewEvent>]) -> Outcome<Vec<Self::Answer>> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tidings_engine::{Accepted, Draft, Engine, EngineParts, Metrics, NodeParts, StartError};
+use tidings_engine::{AcceptError, Accepted, Draft, Engine, EngineParts, Metrics, NodeParts, StartError};
 use tidings_model::delivery::StatusFilter;
 use tidings_model::{
     Catalog, Delivery, EndpointUrl, Environment, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, SealedSecretSet,
@@ -216,15 +216,16 @@ impl World {
     }
 
     pub(crate) async fn publish(&self) -> Accepted {
-        self.accept(None, 1).await.remove(0)
+        self.try_to_accept(None, 1).await.unwrap().remove(0)
     }
 
     /// Accepts so many events of a tenant at once.
     pub(crate) async fn publish_of(&self, tenant: &str, count: usize) {
-        self.accept(Some(tenant), count).await;
+        self.try_to_accept(Some(tenant), count).await.unwrap();
     }
 
-    async fn accept(&self, tenant: Option<&str>, count: usize) -> Vec<Accepted> {
+    /// What comes of accepting so many events at once.
+    pub(crate) async fn try_to_accept(&self, tenant: Option<&str>, count: usize) -> Result<Vec<Accepted>, AcceptError> {
         let draft = Draft {
             event_type: Arc::clone(Catalog::built_in().get("frontegg.user.created").unwrap()),
             tenant: tenant.map(|tenant| tenant.parse().unwrap()),
@@ -234,9 +235,9 @@ impl World {
             idempotency: None,
             for_webhooks: true,
         };
-        let accepted = self.engine.accept(self.environment, vec![draft; count]).await.unwrap();
+        let accepted = self.engine.accept(self.environment, vec![draft; count]).await;
         settle().await;
-        accepted.into_iter().map(Result::unwrap).collect()
+        Ok(accepted?.into_iter().map(Result::unwrap).collect())
     }
 
     /// Lets time pass and everybody act when their time has come.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tidings_engine::AcceptError;
 use tidings_engine::lanes::{IN_FLIGHT_MAX, UNPROVEN_MAX};
+use tidings_model::limits::REQUEST_DELIVERIES_MAX;
 
 use crate::support::{Does, World};
 
@@ -111,4 +113,18 @@ async fn what_is_found_in_the_store_after_a_crash_takes_turns_of_its_tenant_too(
 
     let next = tenants_after(&world, before);
     assert!(next[..2].contains(&"small".to_owned()), "{next:?}"); // a turn of the other may be spent on leasing more
+}
+
+#[tokio::test]
+async fn events_that_become_more_deliveries_than_one_call_may_make_are_refused_and_hold_no_places() {
+    let mut world = World::new().await;
+    world.webhooks_of("large", 200, &[Does::Answers(200)]).await;
+    let whole = REQUEST_DELIVERIES_MAX / 200;
+
+    let refused = world.try_to_accept(Some("large"), whole + 1).await;
+    assert!(matches!(refused, Err(AcceptError::TooMany)), "{refused:?}");
+    assert_eq!(world.receivers().len(), 0);
+
+    world.publish_of("large", 5).await;
+    assert_eq!(world.receivers().len(), 5 * 200, "all places are free");
 }
