@@ -1,8 +1,6 @@
 //! The tree of commands. What a command takes stands beside what it does, in its file under `commands`.
 
-use std::net::SocketAddr;
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::commands::backup::Backup;
 use crate::commands::config::ConfigCommand;
@@ -16,13 +14,16 @@ use crate::commands::keys::Keys;
 use crate::commands::migrate::Migrate;
 use crate::commands::migrate_store::MigrateStore;
 use crate::commands::nodes::Nodes;
+use crate::commands::openapi::Openapi;
 use crate::commands::people::People;
 use crate::commands::restore::Restore;
 use crate::commands::test::Test;
 use crate::commands::verify::Verify;
 use crate::commands::webhooks::Webhooks;
 use crate::config::{Flags, Serve};
+use crate::demo::Demo;
 use crate::failure::STATUSES;
+use crate::receive::Receive;
 
 /// Self-hosted webhooks in one binary.
 ///
@@ -62,110 +63,27 @@ Examples:
   tidings serve --database postgres://tidings@db.example/tidings \\
     --database-password-file /run/secrets/tidings-database")]
     Serve(Box<Flags<Serve>>),
-    /// See it work: a server, a receiver, every built-in event once.
-    ///
-    /// Starts a server on a data folder of its own and a receiver that verifies every signature, sends every built-in event once and one that fails
-    /// twice before it succeeds, and shows each delivery. Then it keeps serving until Ctrl-C, which removes its data.
     Demo(Demo),
-    /// Receive deliveries on this machine, verify and print them.
-    ///
-    /// A small receiver for a developer's desk. It can be told to fail, to stall, or to take its time.
-    #[command(after_help = "\
-Examples:
-  tidings receive --secret correct-horse-battery
-  tidings receive --fail 503 --fail-first 2  # fails two tries of each event
-  tidings receive --stall                   # never answers")]
     Receive(Receive),
-    /// Environments: the walls between Development, QA, Production.
     Environments(Environments),
-    /// Credentials of an environment: client ids and secrets.
     Credentials(Credentials),
-    /// Keys: which there are, and new ones in the place of old ones.
     Keys(Keys),
-    /// Nodes: which serve the store, and what each has in hand.
     #[command(after_help = "Example:\n  tidings nodes")]
     Nodes(Nodes),
-    /// People: a link for the first owner, or for somebody who forgot their password.
     People(People),
-    /// Webhooks: URLs and the events that they are subscribed to.
     Webhooks(Webhooks),
-    /// Events: send one, look at what was sent.
     Events(Events),
-    /// Event types: the catalogue, and an environment's own.
     EventTypes(EventTypes),
-    /// Deliveries: what was sent where, and what came back; send again.
     Deliveries(Deliveries),
-    /// Try a URL: send an event to it, signed like a delivery, and show what comes back.
     Test(Test),
-    /// Copy the database into a file, while the server runs.
     Backup(Backup),
-    /// Put a backup into a data folder that has no database.
     Restore(Restore),
-    /// Bring the database to the schema of this version, or say what that would do.
     Migrate(Migrate),
-    /// Move everything from a data folder into a PostgreSQL database, or back.
     MigrateStore(MigrateStore),
-    /// Hold a data folder against what is always true of it.
     Verify(Verify),
-    /// Look for what is wrong with an installation, and say what to do.
     Doctor(Doctor),
-    /// Print every setting, its value, and where it comes from.
     Config(ConfigCommand),
-    /// Print the description of the API (OpenAPI, JSON).
-    #[command(after_help = "\
-Examples:
-  tidings openapi > tidings.json
-  tidings openapi --dialect frontegg > frontegg.json")]
     Openapi(Openapi),
-}
-
-/// Which description is printed.
-#[derive(Args)]
-pub(crate) struct Openapi {
-    /// Of a dialect instead of the native API.
-    #[arg(long)]
-    pub(crate) dialect: Option<Dialect>,
-}
-
-/// A vendor's API that is spoken beside the native one.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Dialect {
-    /// Frontegg's, as its own clients speak it.
-    Frontegg,
-}
-
-/// What the demonstration takes.
-#[derive(Args)]
-pub(crate) struct Demo {
-    /// Exit after the table, with status 70 if anything is missing from it.
-    #[arg(long)]
-    pub(crate) once: bool,
-    /// Where the server listens; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-}
-
-/// What the receiver takes.
-#[derive(Args)]
-pub(crate) struct Receive {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
-    pub(crate) listen: SocketAddr,
-    /// Verify deliveries with this secret.
-    #[arg(long, value_name = "SECRET", env = "TIDINGS_RECEIVE_SECRET", hide_env_values = true)]
-    pub(crate) secret: Option<String>,
-    /// Answer with this status instead of 200.
-    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=999))]
-    pub(crate) fail: Option<u16>,
-    /// Fail only the first so many tries of each event (with --fail's status, else 500).
-    #[arg(long, value_name = "TRIES")]
-    pub(crate) fail_first: Option<u32>,
-    /// Take requests and never answer.
-    #[arg(long)]
-    pub(crate) stall: bool,
-    /// Wait so many milliseconds before each answer.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    pub(crate) delay_ms: u64,
 }
 
 #[cfg(test)]
@@ -213,6 +131,13 @@ Commands that ask a server also take the flags under \"Which server, and as whom
         command.build();
         help(&command, "tidings", &mut text);
         checked_in::hold(Path::new("docs/reference/cli.md"), &text);
+    }
+
+    #[test]
+    fn the_help_of_every_command_says_more_than_its_line_in_the_list() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_long_about().is_some(), "{}", command.get_name());
+        }
     }
 
     #[test]

@@ -17,9 +17,10 @@ use crate::output::{print, say};
 /// Between two words about the progress, in percent.
 const STEP_PERCENT: u64 = 10;
 
-/// Copies the database of a data folder into one new file, as it is at this moment. The server may run.
+/// Copy the database into a file, while the server runs.
 ///
-/// The copy is looked through as `tidings verify` does; what is wrong in it, as in the store, is said. It is made all the same.
+/// The copy is one new file, and the database as it is at this moment.
+/// It is looked through as `tidings verify` does; what is wrong in it, as in the store, is said. It is made all the same.
 ///
 /// The copy holds events, deliveries, webhooks and credentials. Secrets in it are sealed with the master key, which is not in it: keep a copy of the key as
 /// well, apart from the backups, because who has both has the secrets. `tidings restore` puts a backup back.

@@ -11,9 +11,10 @@ use crate::output::{Format, print, say, table};
 /// Stands for a secret that is set.
 const HIDDEN: &str = "(hidden)";
 
-/// Prints every setting: its value, its default, and where the value comes from (flag, variable, file or default).
+/// Print every setting, its value, and where it comes from.
 ///
-/// The settings are those that the other commands would see here. Secrets are hidden.
+/// The settings are those that the other commands would see here, each with its default, and where it comes from: flag, variable, file or default. Secrets
+/// are hidden.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -8,7 +8,9 @@ use crate::failure::Outcome;
 use crate::output::{say, table};
 use crate::session::Session;
 
-/// A credential is a client id and a secret. It names its environment, so programs that use it need nothing else.
+/// Credentials of an environment: client ids and secrets.
+///
+/// A credential names its environment, so programs that use it need nothing else.
 #[derive(Args)]
 pub(crate) struct Credentials {
     #[command(flatten)]

@@ -14,6 +14,8 @@ use crate::session::Session;
 /// Rows of a page when deliveries are sent again by filter: the most that the server gives.
 const RESEND_PAGE_ROWS: u32 = 200;
 
+/// Deliveries: what was sent where, and what came back; send again.
+///
 /// A delivery is one event on its way to one webhook, with every attempt that was made.
 #[derive(Args)]
 pub(crate) struct Deliveries {

@@ -9,7 +9,9 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{record, say, table, yes_no};
 use crate::session::Session;
 
-/// Environments are the walls between Development, QA, Production: each has its own credentials, webhooks, event types and settings.
+/// Environments: the walls between Development, QA, Production.
+///
+/// Each has its own credentials, webhooks, event types and settings.
 #[derive(Args)]
 pub(crate) struct Environments {
     #[command(flatten)]

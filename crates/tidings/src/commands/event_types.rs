@@ -9,6 +9,8 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{one_line, or_empty, record, say, table, yes_no};
 use crate::session::Session;
 
+/// Event types: the catalogue, and an environment's own.
+///
 /// The catalogue says which events there are: the built-in ones, and those that an environment adds.
 #[derive(Args)]
 pub(crate) struct EventTypes {

@@ -11,6 +11,8 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{one_line, or_empty, record, say, table};
 use crate::session::Session;
 
+/// Events: send one, look at what was sent.
+///
 /// An event is one thing that happened. It is accepted once, and never changes.
 #[derive(Args)]
 pub(crate) struct Events {

@@ -25,9 +25,10 @@ const UNAUTHENTICATED: u16 = 401;
 /// The status of an order that comes while, or after, somebody else's is carried out.
 const CONFLICT: u16 = 409;
 
-/// The keys of a server: the master key that seals its secrets, and the key that signs access tokens. They are named; a key is never shown.
+/// Keys: which there are, and new ones in the place of old ones.
 ///
-/// Works on the server that runs on the data folder, on any other that an operator's credential reaches, and on a data folder without a server.
+/// The master key seals the secrets of a server, and another key signs access tokens. They are named; a key is never shown. Works on the server that runs
+/// on the data folder, on any other that an operator's credential reaches, and on a data folder without a server.
 #[derive(Args)]
 pub(crate) struct Keys {
     #[command(flatten)]

@@ -16,9 +16,9 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print};
 use crate::stores::options_of_commands;
 
-/// Bring the database to the schema of this version, as the next start does by itself.
+/// Bring the database to the schema of this version, or say what that would do.
 ///
-/// Nodes of the version before go on serving beside a newer schema, so they are replaced one after the other. Where they could not, that is said, and
+/// The next start does it by itself. Nodes of the version before go on serving beside a newer schema, so they are replaced one after the other. Where they could not, that is said, and
 /// refused while they serve. A database in the data folder has one server, which has to be stopped first.
 #[derive(Args)]
 #[command(after_help = "\

@@ -13,7 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod migrate_store;
 pub(crate) mod nodes;
-mod openapi;
+pub(crate) mod openapi;
 pub(crate) mod people;
 pub(crate) mod restore;
 pub(crate) mod test;
@@ -37,20 +37,9 @@ pub(crate) async fn run(command: Command) -> Outcome {
         Command::Demo(args) => {
             // The table is what people look at: only what goes wrong stands between its lines.
             logs::start(LogFormat::Text, "warn").map_err(anyhow::Error::from)?;
-            let (once, listen) = (args.once, args.listen);
-            demo::run(demo::DemoArgs { once, listen }).await
+            demo::run(args).await
         }
-        Command::Receive(args) => {
-            receive::run(receive::ReceiveArgs {
-                listen: args.listen,
-                secret: args.secret,
-                fail: args.fail,
-                fail_first: args.fail_first,
-                stall: args.stall,
-                delay_ms: args.delay_ms,
-            })
-            .await
-        }
+        Command::Receive(args) => receive::run(args).await,
         Command::Environments(args) => environments::run(args).await,
         Command::Credentials(args) => credentials::run(args).await,
         Command::Keys(args) => keys::run(args).await,

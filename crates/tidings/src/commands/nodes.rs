@@ -8,8 +8,10 @@ use crate::failure::Outcome;
 use crate::output::table;
 use crate::session::Session;
 
-/// The processes that serve the same store: where they listen, what they have in hand, and when each last said that it lives. With the embedded store
-/// there is one.
+/// Nodes: which serve the store, and what each has in hand.
+///
+/// A node is a process that serves the store: where it listens, what it has in hand, and when it last said that it lives. With the embedded store there
+/// is one.
 #[derive(Args)]
 pub(crate) struct Nodes {
     #[command(flatten)]

@@ -13,9 +13,10 @@ use crate::failure::{CommandError, Outcome};
 use crate::key_files::{KEY_FILE, read_key};
 use crate::output::{print, say};
 
-/// Links with which people get into the portal. People are invited and removed in the portal; these are for who cannot get in.
+/// People: a link for the first owner, or for somebody who forgot their password.
 ///
-/// A link is made from the master key of the data folder, on which a server runs.
+/// People are invited and removed in the portal; these links are for who cannot get in. A link is made from the master key of the data folder, on which a
+/// server runs.
 #[derive(Args)]
 pub(crate) struct People {
     #[command(flatten)]

@@ -9,9 +9,9 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{milliseconds, one_line, or_empty, record, wire};
 use crate::session::Session;
 
-/// Sends an event to a URL through the same signing and the same address policy as a delivery. Nothing is saved.
+/// Try a URL: send an event to it, signed like a delivery, and show what comes back.
 ///
-/// Exit status 0 when the URL answers 200, 1 when it does not.
+/// It goes the way of a delivery, past the same address policy. Nothing is saved. Exit status 0 when the URL answers 200, 1 when it does not.
 #[derive(Args)]
 #[command(override_usage = "tidings test [OPTIONS] <URL>")]
 #[command(after_help = "\

@@ -26,9 +26,9 @@ const SAY_EVERY_US: u64 = 1_000_000;
 /// Findings that are named; the others are counted. Where there are so many, the file is what is wrong.
 const NAMED: usize = 1_000;
 
-/// Hold a data folder, or the database that nodes share, against what is always true of it. Servers may run.
+/// Hold a data folder, or the database that nodes share, against what is always true of it.
 ///
-/// Every accepted event has its body and all its deliveries, every pending delivery its event and its webhook, every delivery the state that its
+/// Servers may run. Every accepted event has its body and all its deliveries, every pending delivery its event and its webhook, every delivery the state that its
 /// attempts say; nothing waits that nobody works on; nothing of one environment points into another; whatever is written twice, for lists, agrees with
 /// what it was made from; and the file is whole. Nothing is changed, and a running server is not kept from anything: it is read beside it, a little at a
 /// time. What is wrong is named by ids, with what it means and what to do; exit status 1 then. A data folder is looked at on the server's machine.

@@ -10,7 +10,7 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{or_empty, record, say, table, yes_no};
 use crate::session::Session;
 
-/// A webhook is a URL and the events that it is subscribed to.
+/// Webhooks: URLs and the events that they are subscribed to.
 ///
 /// Events are named by their keys, by category (`User Management.*`), or all together (`*`).
 #[derive(Args)]

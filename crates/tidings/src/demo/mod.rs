@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use clap::Args;
 use serde_json::value::RawValue;
 use tidings_client::{Auth, Client, EnvironmentChange, NewEvent, NewEventType, NewWebhook, SettingsChange};
 use tidings_runtime::{Clock, Entropy, SystemClock, SystemEntropy, TimedOut, within};
@@ -30,13 +31,18 @@ const RETRY_SCHEDULE: [u64; 5] = [0, 1, 1, 2, 5];
 /// Longest wait for everything to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the demo is asked to do.
-#[derive(Clone, Debug)]
-pub(crate) struct DemoArgs {
-    /// Exit after the table.
-    pub(crate) once: bool,
-    /// Where the server listens.
-    pub(crate) listen: SocketAddr,
+/// See it work: a server, a receiver, every built-in event once.
+///
+/// Starts a server on a data folder of its own and a receiver that verifies every signature, sends every built-in event once and one that fails twice
+/// before it succeeds, and shows each delivery. Then it keeps serving until Ctrl-C, which removes its data.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Exit after the table, with status 70 if anything is missing from it.
+    #[arg(long)]
+    once: bool,
+    /// Where the server listens; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
 }
 
 /// An event that was sent and not yet seen to arrive.
@@ -46,7 +52,7 @@ struct Sent {
 }
 
 /// Runs the demo. An error if anything is missing from the table.
-pub(crate) async fn run(args: DemoArgs) -> Outcome {
+pub(crate) async fn run(args: Demo) -> Outcome {
     let folder = tempfile::Builder::new()
         .prefix("tidings-demo-")
         .tempdir()

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::listen::{ListenError, listen};
 
-pub(crate) use run::{ReceiveArgs, run};
+pub(crate) use run::{Receive, run};
 pub(crate) use verify::Signature;
 
 /// Largest body that it takes: more than a delivery ever has.

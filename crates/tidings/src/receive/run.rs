@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use clap::Args;
 use serde_json::value::RawValue;
 use tidings_runtime::{Shutdown, SystemClock, TaskSet};
 use tidings_signing::Secret;
@@ -14,25 +15,38 @@ use crate::failure::{CommandError, Outcome};
 use crate::output::{one_line, print, printable, say};
 use crate::serve::told_to_stop;
 
-/// What the receiver is asked to do.
-#[derive(Debug)]
-pub(crate) struct ReceiveArgs {
-    /// Where it listens.
-    pub(crate) listen: SocketAddr,
-    /// Verifies with this.
-    pub(crate) secret: Option<String>,
-    /// Answers with this status instead of 200.
-    pub(crate) fail: Option<u16>,
-    /// Fails only the first so many tries of each event.
-    pub(crate) fail_first: Option<u32>,
-    /// Takes requests and never answers.
-    pub(crate) stall: bool,
-    /// Waits so many milliseconds before it answers.
-    pub(crate) delay_ms: u64,
+/// Receive deliveries on this machine, verify and print them.
+///
+/// A small receiver for a developer's desk. It can be told to fail, to stall, or to take its time.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tidings receive --secret correct-horse-battery
+  tidings receive --fail 503 --fail-first 2  # fails two tries of each event
+  tidings receive --stall                   # never answers")]
+pub(crate) struct Receive {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+    /// Verify deliveries with this secret.
+    #[arg(long, value_name = "SECRET", env = "TIDINGS_RECEIVE_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// Answer with this status instead of 200.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=999))]
+    fail: Option<u16>,
+    /// Fail only the first so many tries of each event (with --fail's status, else 500).
+    #[arg(long, value_name = "TRIES")]
+    fail_first: Option<u32>,
+    /// Take requests and never answer.
+    #[arg(long)]
+    stall: bool,
+    /// Wait so many milliseconds before each answer.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    delay_ms: u64,
 }
 
 /// Receives until it is told to stop, and prints each delivery: what it is on standard error, its body on standard output.
-pub(crate) async fn run(args: ReceiveArgs) -> Outcome {
+pub(crate) async fn run(args: Receive) -> Outcome {
     let wrong = |flag: &str, reason: &dyn Display| CommandError::Usage(format!("{flag}: {reason}"));
     if args.secret.as_ref().is_some_and(String::is_empty) {
         let reason = "it is empty; leave it (or TIDINGS_RECEIVE_SECRET) out to receive without checking signatures";

@@ -17,9 +17,10 @@ use crate::data_folder;
 use crate::failure::{CommandError, Outcome};
 use crate::output::{Format, print, table};
 
-/// Looks at everything that a server needs, and says what is wrong and what to do. It changes nothing, and the server may run.
+/// Look for what is wrong with an installation, and say what to do.
 ///
-/// Give it the settings that the server is started with. Exit status 1 when something fails.
+/// Looks at everything that a server needs, and changes nothing; the server may run. Give it the settings that the server is started with. Exit status 1
+/// when something fails.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
