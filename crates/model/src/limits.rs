@@ -1,4 +1,5 @@
-//! Every fixed limit of Tidings, with its unit in its name. Limits that an operator may change are defaults here and keys of the configuration.
+//! Every fixed limit on what people send and keep, with its unit in its name. Limits that an operator may change are defaults here and keys of the
+//! configuration. What bounds the work of one room (connections, places, turns) is a constant of that room.
 
 /// Largest event payload accepted unless configured otherwise.
 pub const PAYLOAD_BYTES_DEFAULT: usize = 256 * 1024;

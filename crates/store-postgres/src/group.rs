@@ -34,7 +34,7 @@ pub(crate) trait Batch: Send + Sync + 'static {
 
     /// How much it adds to a commit.
     fn size(ask: &Self::Ask) -> usize;
-    /// Does all of it in one transaction, or nothing. Answers in the order in which was asked.
+    /// Does all of it in one transaction, or nothing. Answers in the order of the asks.
     fn commit(held: &mut Held, asked: &[Self::Ask]) -> impl Future<Output = Outcome<Vec<Self::Answer>>> + Send;
 }
 

@@ -38,7 +38,7 @@ impl Turn {
 pub(crate) const TAKE: &str = "-- locks::take: until the transaction ends
     SELECT pg_advisory_xact_lock($1)";
 
-/// Waits until nobody has this transaction's turn, and keeps whoever wants it waiting; with others who do the same.
+/// Waits until nobody has this turn, and keeps whoever wants to take it waiting until the transaction ends. Many may share it.
 pub(crate) async fn share(db: &impl GenericClient, turn: Turn) -> Outcome<()> {
     let sql = "-- locks::share: until the transaction ends\n SELECT pg_advisory_xact_lock_shared($1)";
     run(db, sql, &[&turn.lock()]).await?;

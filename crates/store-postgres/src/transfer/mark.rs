@@ -28,9 +28,10 @@ pub(super) async fn read(db: &impl GenericClient) -> Outcome<Option<Mark>> {
         id: MoveId(record.get("id")?),
         role: match record.get("role")? {
             SOURCE => Role::Source,
-            _ => Role::Target {
+            TARGET => Role::Target {
                 reached: reached.transpose()?,
             },
+            other => return Err(record.damaged("role", format!("{other} is no role"))),
         },
         other: record.get("other")?,
         finished_at: record.optional_time("finished_at")?,

@@ -19,12 +19,11 @@ use crate::record::count;
 use crate::store::{OpenError, PostgresStore};
 
 /// Counting them all would take too long where there are many; the server knows about how many there are once it has looked the table through.
-const EVENTS_ABOUT: &str = "-- transfer::count_events: about, also where they lie in parts
-    SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
-    WHERE oid = 'events'::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)";
+const EVENTS_ABOUT: &str = "-- transfer::count_events: about
+    SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'events'::regclass";
 
 impl PostgresConfig {
-    /// The database as people name it, without anything secret: `postgres://user@host:5432/database`.
+    /// The database as people name it, without anything secret: `postgres://user@host:5432/database`, with the first of several hosts.
     ///
     /// # Errors
     /// When the configuration cannot be read.

@@ -11,7 +11,7 @@ use crate::record::{row, rows, run, storable};
 /// A parameter of any type.
 type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
-/// Whether there is nothing but the schema. Who has a lease on nothing is nobody.
+/// Whether there is nothing but the schema.
 pub(super) async fn is_empty(db: &impl GenericClient) -> Outcome<bool> {
     let tables = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Counters);
     let any: Vec<_> = tables.map(|kind| format!("EXISTS (SELECT 1 FROM {})", kind.name())).collect();
