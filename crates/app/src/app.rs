@@ -13,7 +13,6 @@ use tokio::sync::Mutex;
 use crate::jobs::Jobs;
 use crate::keys::{Keyring, KeyringParts, MasterKeys};
 use crate::known::{Heard, KnownCredentials};
-use crate::links::UsedLinks;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::schema::Schemas;
@@ -50,7 +49,6 @@ pub struct App {
     pub(crate) keys: Arc<Keyring>,
     /// Held while a link is used: it works once.
     pub(crate) linking: Mutex<()>,
-    pub(crate) used_links: UsedLinks,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) jobs: Jobs,
@@ -95,7 +93,6 @@ impl App {
             tasks: parts.tasks,
             keys,
             linking: Mutex::default(),
-            used_links: UsedLinks::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             jobs: Jobs::default(),

@@ -93,6 +93,7 @@ impl App {
             role: PersonRole::Owner,
             password_hash: self.passwords.hash(password, self.entropy.bytes16()).await?,
             created_at: self.clock.now(),
+            recovered_until: None,
         })
     }
 }

@@ -1,14 +1,12 @@
 //! Links that let somebody choose a password: the first owner, who was invited, who forgot theirs.
 //!
-//! A link is a signed token and is stored nowhere. It works once, because it is bound to what using it changes: that there is no owner yet, or the
-//! password that the person has (or has not) now. Whoever has the master key makes links without asking anybody: [`keys`].
+//! A link is a signed token and is stored nowhere. It works once, because it is bound to what using it changes: that there is no owner yet, the password
+//! that the person has (or has not) now, or the end of the recovery link that they used last. Whoever has the master key makes links without asking anybody: [`keys`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tidings_model::Timestamp;
 use tidings_signing::{MasterKey, MintError, TokenKeys, Verified};
@@ -51,31 +49,14 @@ pub fn mint_setup_token(keys: &TokenKeys, now: Timestamp) -> Result<String, Mint
 }
 
 /// The token of a link with which a person who is there chooses a new password, made by whoever has the master key: the way back in for an owner
-/// whom no other owner can help. `chance` tells it from every other one.
-pub fn mint_recovery_token(keys: &TokenKeys, email: &str, chance: [u8; 16], now: Timestamp) -> Result<String, MintError> {
+/// whom no other owner can help. Using it uses up those that were made before, and in the same second.
+pub fn mint_recovery_token(keys: &TokenKeys, email: &str, now: Timestamp) -> Result<String, MintError> {
     keys.mint(&InvitationClaims {
         aud: RECOVERY_AUDIENCE.to_owned(),
         exp: seconds(now + RECOVERY_LASTS),
         sub: email.to_owned(),
-        mark: HEXLOWER.encode(&chance),
+        mark: String::new(),
     })
-}
-
-/// The recovery links that were used, by their marks, with the Unix second at which each ends anyway. Kept in memory: one that outlives a restart
-/// was in the hands of somebody who can make another.
-#[derive(Debug, Default)]
-pub(crate) struct UsedLinks(Mutex<BTreeMap<String, u64>>);
-
-impl UsedLinks {
-    fn add(&self, mark: String, ends: u64, now: u64) {
-        let mut used = self.0.lock();
-        used.retain(|_, ends| *ends > now);
-        used.insert(mark, ends);
-    }
-
-    fn has(&self, mark: &str) -> bool {
-        self.0.lock().contains_key(mark)
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,8 +71,16 @@ struct InvitationClaims {
     exp: u64,
     /// The person's address.
     sub: String,
-    /// See [`mark`]; of a recovery link, chance.
+    /// See [`mark`]; empty in a recovery link, which is made without asking who the person is now.
     mark: String,
+}
+
+impl InvitationClaims {
+    /// The end of a recovery link.
+    fn recovers_until(&self) -> Option<Timestamp> {
+        let ends = i64::try_from(self.exp).unwrap_or(i64::MAX / 1_000);
+        (self.aud == RECOVERY_AUDIENCE).then(|| Timestamp::from_seconds(ends))
+    }
 }
 
 /// A link that is good now, and whom it is for.
@@ -148,6 +137,7 @@ impl App {
             role: PersonRole::Owner,
             password_hash: self.passwords.hash(password, self.entropy.bytes16()).await?,
             created_at: self.clock.now(),
+            recovered_until: None,
         };
         {
             let _alone = self.linking.lock().await;
@@ -191,12 +181,10 @@ impl App {
             let Invited { person, claims } = self.invited(token).await?;
             let change = PersonChange {
                 password_hash: Some(password_hash.clone()),
+                recovered_until: claims.recovers_until(),
                 ..PersonChange::default()
             };
             self.store.change_person(&person.email, &change).await?.map_err(|_| used())?;
-            if claims.aud == RECOVERY_AUDIENCE {
-                self.used_links.add(claims.mark, claims.exp, seconds(self.clock.now()));
-            }
             Person { password_hash, ..person }
         };
         self.store.end_sessions(&person.email, None).await?;
@@ -221,9 +209,9 @@ impl App {
         let read = |audience| self.keys.live().links.verify::<InvitationClaims>(token, audience, now);
         let Verified { claims, .. } = read(INVITATION_AUDIENCE).or_else(|_| read(RECOVERY_AUDIENCE)).map_err(|_| used())?;
         let person = self.person(&claims.sub).await?.ok_or_else(used)?;
-        let good = match claims.aud.as_str() {
-            RECOVERY_AUDIENCE => !self.used_links.has(&claims.mark),
-            _ => mark(&person) == claims.mark,
+        let good = match claims.recovers_until() {
+            Some(until) => person.recovered_until < Some(until),
+            None => mark(&person) == claims.mark,
         };
         if good { Ok(Invited { person, claims }) } else { Err(used()) }
     }

@@ -78,6 +78,7 @@ impl App {
             role,
             password_hash: String::new(),
             created_at: self.clock.now(),
+            recovered_until: None,
         };
         let taken = |NameTaken| {
             let detail = format!("'{}' is among the people already; make a new link for them there", person.email);
@@ -122,6 +123,7 @@ impl App {
 fn refused(error: ChangePersonError, email: &str) -> Problem {
     match error {
         ChangePersonError::NotFound => Problem::not_found("person", &email),
+        ChangePersonError::LinkUsed => Problem::new(Code::Forbidden, error.to_string()),
         ChangePersonError::LastOwner => Problem::new(
             Code::Conflict,
             format!("'{email}' is the last owner who can sign in; make somebody else an owner first"),

@@ -27,11 +27,18 @@ pub(crate) struct Migration {
 pub(crate) type Steps = &'static [Migration];
 
 /// Those of this one.
-pub(crate) const STEPS: Steps = &[Migration {
-    name: "first",
-    sql: include_str!("../migrations/0001_first.sql"),
-    works_from: 1,
-}];
+pub(crate) const STEPS: Steps = &[
+    Migration {
+        name: "first",
+        sql: include_str!("../migrations/0001_first.sql"),
+        works_from: 1,
+    },
+    Migration {
+        name: "recovered",
+        sql: include_str!("../migrations/0002_recovered.sql"),
+        works_from: 1,
+    },
+];
 
 /// The newest schema that a binary of these steps knows.
 pub(crate) const fn known(steps: Steps) -> i32 {
@@ -238,21 +245,27 @@ mod tests {
         sql: include_str!("../migrations/0001_first.sql"),
         works_from: 1,
     };
-    /// A version later: something new, which nobody of the version before has to know.
     const SECOND: Migration = Migration {
+        name: "recovered",
+        sql: include_str!("../migrations/0002_recovered.sql"),
+        works_from: 1,
+    };
+    /// A version later: something new, which nobody of the version before has to know.
+    const LATER: Migration = Migration {
         name: "wider",
         sql: "ALTER TABLE events ADD COLUMN later text; ALTER TABLE deliveries ADD COLUMN later bigint NOT NULL DEFAULT 0",
         works_from: 1,
     };
-    const WIDER: Steps = &[FIRST, SECOND];
+    const WIDER: Steps = &[FIRST, SECOND, LATER];
     /// Two versions later: something is taken away that the first version reads.
     const NARROWER: Steps = &[
         FIRST,
         SECOND,
+        LATER,
         Migration {
             name: "narrower",
             sql: "ALTER TABLE webhooks DROP COLUMN description",
-            works_from: 2,
+            works_from: 3,
         },
     ];
 
@@ -356,7 +369,7 @@ mod tests {
         let old = open(&database, STEPS).await.unwrap();
         let number = join(&old).await.unwrap();
         let new = open(&database, WIDER).await.unwrap();
-        assert_eq!(new.look().await.unwrap().unwrap().found, 2);
+        assert_eq!(new.look().await.unwrap().unwrap().found, 3);
         drop(open(&database, STEPS).await.unwrap()); // it may also be started again
 
         let mut beating = tokio::task::JoinSet::new();
@@ -372,7 +385,7 @@ mod tests {
         assert!(late.contains("start the newer version"), "{late}");
         assert!(matches!(
             open(&database, STEPS).await.unwrap_err(),
-            OpenError::Newer { found: 3, known: 1 }
+            OpenError::Newer { found: 4, known: 2 }
         ));
     }
 
@@ -393,7 +406,7 @@ mod tests {
         let old = open(&database, STEPS).await.unwrap();
         join(&old).await.unwrap();
         let schema = connect(&database, NARROWER).look().await.unwrap().unwrap();
-        assert_eq!((schema.found, schema.known, schema.missing), (1, 3, vec!["wider", "narrower"]));
+        assert_eq!((schema.found, schema.known, schema.missing), (2, 4, vec!["wider", "narrower"]));
         assert_eq!(schema.in_the_way[0].name, "one:8080");
         let new = open(&database, NARROWER).await.unwrap();
         assert!(new.nodes().await.unwrap().is_empty());

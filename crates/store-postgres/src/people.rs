@@ -14,12 +14,13 @@ pub(crate) async fn create(db: &impl GenericClient, person: &Person) -> Outcome<
     let added = run(
         db,
         "-- people::create: unless the address is taken
-         INSERT INTO people (email, role, password_hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING",
+         INSERT INTO people (email, role, password_hash, created_at, recovered_until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING",
         &[
             &person.email,
             &sql_code(person.role),
             &person.password_hash,
             &person.created_at.as_millis(),
+            &person.recovered_until.map(Timestamp::as_millis),
         ],
     )
     .await?;
@@ -31,7 +32,7 @@ pub(crate) async fn all(db: &impl GenericClient) -> Outcome<Vec<Person>> {
     let found = rows(
         db,
         "-- people::all: in the order in which they were added
-         SELECT id, email, role, password_hash, created_at FROM people ORDER BY id",
+         SELECT id, email, role, password_hash, created_at, recovered_until FROM people ORDER BY id",
         &[],
     )
     .await?;
@@ -50,12 +51,27 @@ pub(crate) async fn change(db: &Transaction<'_>, email: &str, change: &PersonCha
     }
     let changed = run(
         db,
-        "-- people::change: what is given
-         UPDATE people SET role = coalesce($2, role), password_hash = coalesce($3, password_hash) WHERE email = $1",
-        &[&email, &change.role.map(sql_code), &change.password_hash],
+        "-- people::change: what is given, by a link that was not used
+         UPDATE people SET role = coalesce($2, role), password_hash = coalesce($3, password_hash), recovered_until = coalesce($4::bigint, recovered_until)
+         WHERE email = $1 AND ($4::bigint IS NULL OR recovered_until IS NULL OR recovered_until < $4)",
+        &[
+            &email,
+            &change.role.map(sql_code),
+            &change.password_hash,
+            &change.recovered_until.map(Timestamp::as_millis),
+        ],
     )
     .await?;
-    Ok(if changed == 1 { Ok(()) } else { Err(ChangePersonError::NotFound) })
+    if changed == 1 {
+        return Ok(Ok(()));
+    }
+    let is_there = record::row(
+        db,
+        "-- people::change: who was meant\n SELECT 1 FROM people WHERE email = $1",
+        &[&email],
+    )
+    .await?;
+    Ok(Err(is_there.map_or(ChangePersonError::NotFound, |_| ChangePersonError::LinkUsed)))
 }
 
 /// Removes a person, with their sessions.
@@ -124,7 +140,7 @@ pub(crate) async fn session(db: &impl GenericClient, id: SessionId, at: Timestam
     let found = record::row(
         db,
         "-- people::session: while it lasts
-         SELECT s.id AS session, s.created_at AS began_at, s.seen_at, s.ends_at, s.agent, s.address, p.id, p.email, p.role, p.password_hash, p.created_at
+         SELECT s.id AS session, s.created_at AS began_at, s.seen_at, s.ends_at, s.agent, s.address, p.id, p.email, p.role, p.password_hash, p.created_at, p.recovered_until
          FROM sessions s JOIN people p ON p.id = s.person WHERE s.id = $1 AND s.ends_at > $2",
         &[&&id.0[..], &at.as_millis()],
     )
@@ -191,6 +207,7 @@ fn person(row: &Row) -> Outcome<Person> {
         role: record.code("role")?,
         password_hash: record.get("password_hash")?,
         created_at: record.time("created_at")?,
+        recovered_until: record.optional_time("recovered_until")?,
     })
 }
 

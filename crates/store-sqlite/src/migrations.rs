@@ -64,6 +64,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "moved",
         sql: include_str!("../migrations/0010_moved.sql"),
     },
+    Migration {
+        name: "recovered",
+        sql: include_str!("../migrations/0011_recovered.sql"),
+    },
 ];
 
 /// The newest schema of this binary.

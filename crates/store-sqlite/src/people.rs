@@ -15,13 +15,14 @@ pub(crate) fn create(tx: &WriteTx<'_>, person: &Person) -> Outcome<Result<(), Na
         .connection
         .prepare_cached(
             "-- people::create: unless the address is taken
-             INSERT INTO people (email, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (email) DO NOTHING",
+             INSERT INTO people (email, role, password_hash, created_at, recovered_until) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (email) DO NOTHING",
         )?
         .execute(params![
             person.email,
             person.role.code(),
             person.password_hash,
-            person.created_at.as_millis()
+            person.created_at.as_millis(),
+            person.recovered_until.map(Timestamp::as_millis)
         ])?;
     Ok(if rows == 1 { Ok(()) } else { Err(NameTaken) })
 }
@@ -31,7 +32,7 @@ pub(crate) fn all(connection: &Connection) -> Outcome<Vec<Person>> {
     connection
         .prepare_cached(
             "-- people::all: by creation
-             SELECT id, email, role, password_hash, created_at FROM people ORDER BY id",
+             SELECT id, email, role, password_hash, created_at, recovered_until FROM people ORDER BY id",
         )?
         .query_and_then([], person)?
         .collect()
@@ -44,6 +45,7 @@ fn person(row: &Row<'_>) -> Outcome<Person> {
         role: record.code("role")?,
         password_hash: record.get("password_hash")?,
         created_at: record.time("created_at")?,
+        recovered_until: record.optional_time("recovered_until")?,
     })
 }
 
@@ -69,13 +71,20 @@ pub(crate) fn change(tx: &WriteTx<'_>, email: &str, change: &PersonChange) -> Ou
     if last_owner && change.role.is_some_and(|role| role != PersonRole::Owner) {
         return Ok(Err(ChangePersonError::LastOwner));
     }
-    tx.connection
+    let changed = tx
+        .connection
         .prepare_cached(
-            "-- people::change: what is given
-             UPDATE people SET role = coalesce(?2, role), password_hash = coalesce(?3, password_hash) WHERE id = ?1",
+            "-- people::change: what is given, by a link that was not used
+             UPDATE people SET role = coalesce(?2, role), password_hash = coalesce(?3, password_hash), recovered_until = coalesce(?4, recovered_until)
+             WHERE id = ?1 AND (?4 IS NULL OR recovered_until IS NULL OR recovered_until < ?4)",
         )?
-        .execute(params![id, change.role.map(Code::code), change.password_hash])?;
-    Ok(Ok(()))
+        .execute(params![
+            id,
+            change.role.map(Code::code),
+            change.password_hash,
+            change.recovered_until.map(Timestamp::as_millis)
+        ])?;
+    Ok(if changed == 1 { Ok(()) } else { Err(ChangePersonError::LinkUsed) })
 }
 
 /// Removes a person; their sessions go with them.
@@ -122,7 +131,7 @@ pub(crate) fn session_of(connection: &Connection, id: SessionId, at: Timestamp) 
         .prepare_cached(
             "-- people::session_of: one that has not ended, with its person
              SELECT s.id, p.email, s.created_at, s.seen_at, s.ends_at, s.agent, s.address,
-                    p.role, p.password_hash, p.created_at AS added_at
+                    p.role, p.password_hash, p.created_at AS added_at, p.recovered_until
              FROM sessions s JOIN people p ON p.id = s.person
              WHERE s.id = ?1 AND s.ends_at > ?2",
         )?
@@ -133,6 +142,7 @@ pub(crate) fn session_of(connection: &Connection, id: SessionId, at: Timestamp) 
                 role: record.code("role")?,
                 password_hash: record.get("password_hash")?,
                 created_at: record.time("added_at")?,
+                recovered_until: record.optional_time("recovered_until")?,
             };
             Ok((session(row)?, person))
         })?

@@ -26,6 +26,8 @@ pub struct Person {
     pub password_hash: String,
     /// When they were added.
     pub created_at: Timestamp,
+    /// The end of the recovery link that they used last: those that end no later are used up, whoever kept one.
+    pub recovered_until: Option<Timestamp>,
 }
 
 impl fmt::Debug for Person {
@@ -44,6 +46,8 @@ pub struct PersonChange {
     pub role: Option<PersonRole>,
     /// The hash of their new password.
     pub password_hash: Option<String>,
+    /// The end of the recovery link by which they change it.
+    pub recovered_until: Option<Timestamp>,
 }
 
 /// Why a person was not changed or removed.
@@ -52,6 +56,9 @@ pub enum ChangePersonError {
     /// Nobody has that address.
     #[error("there is no such person")]
     NotFound,
+    /// They used this recovery link, or one that ends later.
+    #[error("the link was used")]
+    LinkUsed,
     /// Without them nobody could add people.
     #[error("the last owner stays an owner")]
     LastOwner,

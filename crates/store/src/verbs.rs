@@ -101,7 +101,8 @@ pub trait Store: Send + Sync {
     async fn create_person(&self, person: &Person) -> Answer<(), NameTaken>;
     /// All people, in the order in which they were added.
     async fn people(&self) -> Result<Vec<Person>, StoreError>;
-    /// Changes a person. The last owner who has chosen a password keeps the role.
+    /// Changes a person. The last owner who has chosen a password keeps the role. By a recovery link that ends no later than one that was used before
+    /// nothing is changed.
     async fn change_person(&self, email: &str, change: &PersonChange) -> Answer<(), ChangePersonError>;
     /// Removes a person and ends their sessions. The last owner who has chosen a password stays.
     async fn delete_person(&self, email: &str) -> Answer<(), ChangePersonError>;

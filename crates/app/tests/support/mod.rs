@@ -87,6 +87,12 @@ impl World {
         }
     }
 
+    /// Another node on the same store, and what ends its tasks.
+    pub(crate) async fn other_node(&self) -> (App, TaskSet) {
+        let tasks = TaskSet::new(Shutdown::new());
+        (app(&self.store, &self.clock, &self.network, &tasks).await, tasks)
+    }
+
     /// A credential of another environment, without the operator's scope.
     pub(crate) async fn stranger(&self) -> Caller {
         let other = self

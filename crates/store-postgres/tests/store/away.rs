@@ -32,7 +32,7 @@ async fn a_server_that_is_back_is_used_again() {
     };
     let mut said = Vec::new();
     for _ in 0..20 {
-        said.push(why(store.routing_versions().await.map(|_| ())));
+        said.push(why(store.environments().await.map(|_| ())));
     }
     assert!(said.last().unwrap().starts_with("PostgreSQL is away: "), "{said:?}");
     why(store.append(vec![event.clone()]).await.map(|_| ()));
@@ -150,7 +150,7 @@ async fn whether_it_can_be_written_is_tried_once_a_second() {
     while store.append(vec![event.clone()]).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let read = store.routing_versions().await;
+    let read = store.environments().await;
     assert!(read.is_ok(), "what only reads goes on: {read:?}");
     let why = store.writable().await;
     assert!(

@@ -29,11 +29,11 @@ async fn a_newer_schema_is_worked_with_when_it_says_so() {
         let admin = &admin;
         async move { admin.batch_execute(&sql).await.unwrap() }
     };
-    step(2, 1).await;
+    step(3, 1).await;
     drop(open(&database).await);
-    step(3, 2).await;
+    step(4, 3).await;
     let error = refused(&database.url()).await;
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 1 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 2 }), "{error}");
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ fn added_in(version: u32) -> String {
         9 => given_up(),
         // Of a move, which is over, the store keeps the last word.
         10 => "INSERT INTO moved VALUES (0, x'0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 1, 'postgres://database.example:5432/tidings', NULL, 1700000009000)".to_owned(),
+        11 => format!("UPDATE people SET recovered_until = {}", at(10).as_millis()),
         newer => panic!("say here what a store of schema {newer} writes that an older one does not"),
     }
 }

@@ -310,7 +310,7 @@ async fn a_file_that_is_not_whole_is_found_by_table() {
         &format!("table webhooks, column subscription, row {}: ", story.other.raw()),
     );
     named(
-        "UPDATE people SET role = 7; INSERT INTO people VALUES (1, 'a@b.c', 7, '', 0)",
+        "UPDATE people SET role = 7; INSERT INTO people VALUES (1, 'a@b.c', 7, '', 0, NULL)",
         "table people, column role, row a@b.c",
     );
 }

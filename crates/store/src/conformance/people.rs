@@ -14,6 +14,7 @@ pub(super) fn person(email: &str, role: PersonRole) -> Person {
         role,
         password_hash: format!("$argon2id$v=19$m=19456,t=2,p=1$salt${email}"),
         created_at: at(5),
+        recovered_until: None,
     }
 }
 
@@ -109,8 +110,8 @@ pub async fn a_person_is_changed_in_what_is_given(store: &Arc<dyn Store>) {
     assert!(store.people().await.done() == people, "the role was to change");
 
     let hash = PersonChange {
-        role: None,
         password_hash: Some("$argon2id$other".to_owned()),
+        ..PersonChange::default()
     };
     assert_eq!(change(&hash).await, Ok(()));
     "$argon2id$other".clone_into(&mut people[1].password_hash);
@@ -119,6 +120,35 @@ pub async fn a_person_is_changed_in_what_is_given(store: &Arc<dyn Store>) {
     let unknown = store.change_person("nobody@example.com", &into(PersonRole::Owner)).await.done();
     assert_eq!(unknown, Err(ChangePersonError::NotFound));
     assert!(store.people().await.done() == people, "nobody was to change");
+}
+
+/// By a recovery link somebody is changed once; with it those are used up that end no later, whoever uses them and wherever.
+pub async fn a_recovery_link_changes_a_person_once(store: &Arc<dyn Store>) {
+    let mut zoe = person("zoe@example.com", PersonRole::Owner);
+    store.create_person(&zoe).await.done().done();
+    let by_link = async |ends: i64| {
+        let change = PersonChange {
+            password_hash: Some(format!("$argon2id$by the link that ends at {ends}")),
+            recovered_until: Some(at(ends)),
+            ..PersonChange::default()
+        };
+        store.change_person("zoe@example.com", &change).await.done()
+    };
+    assert_eq!(by_link(100).await, Ok(()));
+    assert_eq!(by_link(100).await, Err(ChangePersonError::LinkUsed));
+    assert_eq!(by_link(99).await, Err(ChangePersonError::LinkUsed));
+    (zoe.password_hash, zoe.recovered_until) = ("$argon2id$by the link that ends at 100".to_owned(), Some(at(100)));
+    assert!(store.people().await.done() == [zoe.clone()], "by a used link nothing was to change");
+
+    assert_eq!(
+        store.change_person("zoe@example.com", &into(PersonRole::Owner)).await.done(),
+        Ok(())
+    );
+    assert!(
+        store.people().await.done() == [zoe],
+        "what is changed without a link leaves the links as they were"
+    );
+    assert_eq!(by_link(101).await, Ok(()));
 }
 
 /// The last owner who has chosen a password can neither become something else nor go, and loses nothing by the attempt. An owner who was only invited
@@ -136,6 +166,7 @@ pub async fn the_last_owner_stays_one(store: &Arc<dyn Store>) {
     let with_password = PersonChange {
         role: Some(PersonRole::Viewer),
         password_hash: Some("$argon2id$other".to_owned()),
+        ..PersonChange::default()
     };
     for change in [into(PersonRole::Admin), with_password] {
         assert_eq!(store.change_person(zoe, &change).await.done(), Err(ChangePersonError::LastOwner));
@@ -147,8 +178,8 @@ pub async fn the_last_owner_stays_one(store: &Arc<dyn Store>) {
     assert_eq!(store.change_person(adam, &into(PersonRole::Owner)).await.done(), Ok(()));
 
     let chosen = PersonChange {
-        role: None,
         password_hash: Some("$argon2id$chosen".to_owned()),
+        ..PersonChange::default()
     };
     assert_eq!(store.change_person(adam, &chosen).await.done(), Ok(()));
     assert_eq!(

@@ -36,6 +36,7 @@ macro_rules! conformance_suite {
                 a_credential_is_revoked_once_and_in_its_environment
                 people_have_an_address_of_their_own
                 a_person_is_changed_in_what_is_given
+                a_recovery_link_changes_a_person_once
                 the_last_owner_stays_one
                 a_person_is_removed_once
             }

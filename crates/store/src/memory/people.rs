@@ -36,6 +36,12 @@ impl State {
         }
         let person = self.people.iter_mut().find(|person| person.email == email);
         let person = person.ok_or(ChangePersonError::NotFound)?;
+        if change.recovered_until.is_some() {
+            if change.recovered_until <= person.recovered_until {
+                return Err(ChangePersonError::LinkUsed);
+            }
+            person.recovered_until = change.recovered_until;
+        }
         person.role = change.role.unwrap_or(person.role);
         if let Some(hash) = &change.password_hash {
             person.password_hash.clone_from(hash);

@@ -187,6 +187,7 @@ const PEOPLE: &[Column] = &[
     ("role", Number),
     ("password_hash", Text),
     ("created_at", Number),
+    ("recovered_until", Number),
 ];
 
 const SESSIONS: &[Column] = &[

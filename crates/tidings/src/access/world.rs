@@ -363,6 +363,7 @@ async fn people(store: &MemStore, clock: &ManualClock, password_hash: &str) {
             role,
             password_hash: password_hash.to_owned(),
             created_at: START,
+            recovered_until: None,
         };
         store.create_person(&person).await.unwrap().unwrap();
         let lasts = Duration::from_secs(if browser == Browser::Over { 0 } else { 3_600 });

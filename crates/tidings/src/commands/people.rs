@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use tidings_app::links;
-use tidings_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
+use tidings_runtime::{Clock, SystemClock};
 use tidings_signing::MasterKey;
 use url::Url;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(args: People) -> Outcome {
         }
         Command::Reset { email } => {
             let email = email.trim().to_lowercase();
-            let token = links::mint_recovery_token(&keys, &email, SystemEntropy.bytes16(), now)?;
+            let token = links::mint_recovery_token(&keys, &email, now)?;
             print(&format!("{}/invitation?token={token}", url.trim_end_matches('/')))?;
             // The people are the server's to know: what is said has to be true of everybody.
             say(&format!(

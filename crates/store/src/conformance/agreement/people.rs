@@ -73,6 +73,7 @@ impl Actor {
                     role,
                     password_hash: password(!invited),
                     created_at: self.now,
+                    recovered_until: None,
                 };
                 format!("{:?}", self.store.create_person(&person).await.done())
             }
@@ -82,7 +83,12 @@ impl Actor {
                 password: chosen,
             } => {
                 let password_hash = chosen.then(|| password(true));
-                let change = PersonChange { role, password_hash };
+                let recovered_until = chosen.then_some(self.now).filter(|now| now.as_millis() % 2 == 0);
+                let change = PersonChange {
+                    role,
+                    password_hash,
+                    recovered_until,
+                };
                 format!("{:?}", self.store.change_person(&email(number), &change).await.done())
             }
             PersonOp::Remove { number } => format!("{:?}", self.store.delete_person(&email(number)).await.done()),
@@ -119,7 +125,15 @@ impl Actor {
         let people = self.store.people().await.done();
         let people: Vec<_> = people
             .into_iter()
-            .map(|person| (person.email, person.role, person.password_hash, person.created_at))
+            .map(|person| {
+                (
+                    person.email,
+                    person.role,
+                    person.password_hash,
+                    person.created_at,
+                    person.recovered_until,
+                )
+            })
             .collect();
         let mut seen = vec![format!("people: {people:?}")];
         for session in self.store.sessions(None, self.now).await.done() {
