@@ -313,8 +313,16 @@ impl PostgresStore {
             }
         }
         let now = self.clock.now().as_millis();
-        let done: Outcome<_> = async { transact!(self.pool, begin, db => migrations::apply(db, self.steps, now)) }.await;
-        done?
+        let mut held = self.pool.take().await?;
+        // However long it takes: a step may rewrite a table.
+        let done = async {
+            let transaction = held.begin().await?;
+            let applied = migrations::apply(&transaction, self.steps, now).await?;
+            transaction.commit().await?;
+            Ok::<_, Fault>(applied)
+        }
+        .await;
+        held.finish(Ok(done))?
     }
 
     /// Takes nothing new, finishes what is under way, and gives the connections back. Verbs answer from then on that the store is not available.

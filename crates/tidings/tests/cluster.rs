@@ -152,7 +152,7 @@ async fn a_node_whose_key_is_not_that_of_the_others_is_refused_and_makes_none() 
     let (status, said) = command(&["doctor", "--listen", "127.0.0.1:0"], second.data(), &database.url()).await;
     assert_eq!(status, Some(1), "{said}");
     assert!(
-        said.contains("copy master.key of a node") && said.contains("schema 1; 1 nodes on its roll"),
+        said.contains("copy master.key of a node") && said.contains("schema 2; 1 nodes on its roll"),
         "{said}"
     );
 
@@ -336,11 +336,11 @@ async fn commands_look_at_the_database_that_nodes_share() {
     let nothing = tempfile::tempdir().unwrap();
     let url = database.url();
     let (status, said) = command(&["migrate", "--check"], nothing.path(), &url).await;
-    assert_eq!((status, said.contains("the first start makes schema 1")), (Some(0), true), "{said}");
+    assert_eq!((status, said.contains("the first start makes schema 2")), (Some(0), true), "{said}");
     let (status, said) = command(&["verify"], nothing.path(), &url).await;
     assert_eq!((status, said.contains("run `tidings migrate`")), (Some(65), true), "{said}");
     let (status, said) = command(&["migrate"], nothing.path(), &url).await;
-    assert_eq!((status, said.contains("has 1 now")), (Some(0), true), "{said}");
+    assert_eq!((status, said.contains("has 2 now")), (Some(0), true), "{said}");
 
     let receiver = TestReceiver::start().await;
     let [one] = nodes(&url).await;
@@ -374,7 +374,7 @@ async fn while_a_newer_version_widens_the_schema_a_node_goes_on_and_one_that_it_
     };
     let wider = "ALTER TABLE events ADD COLUMN later text; ALTER TABLE deliveries ADD COLUMN later bigint NOT NULL DEFAULT 0; \
                  ALTER TABLE webhooks ADD COLUMN later text;";
-    admin.batch_execute(&format!("{wider} {}", step(2, 1))).await.unwrap();
+    admin.batch_execute(&format!("{wider} {}", step(3, 1))).await.unwrap();
     publish(&one).await;
     publish(&two).await;
     receiver.wait_for(3).await;
@@ -382,12 +382,12 @@ async fn while_a_newer_version_widens_the_schema_a_node_goes_on_and_one_that_it_
     one.restart().await;
     let (status, said) = command(&["migrate", "--check"], one.data(), &database.url()).await;
     assert_eq!(
-        (status, said.contains("newer than this version (1), and works beside it")),
+        (status, said.contains("newer than this version (2), and works beside it")),
         (Some(0), true),
         "{said}"
     );
     one.terminate().await;
-    admin.batch_execute(&step(3, 2)).await.unwrap();
+    admin.batch_execute(&step(4, 3)).await.unwrap();
     let refused = one.try_restart().await.unwrap_err();
     assert_eq!(refused.status, Some(65), "{}", refused.said);
     assert!(
