@@ -54,6 +54,11 @@ impl Telemetry {
 
     /// The page of all figures. What the store alone knows is asked for at every reading.
     pub(crate) fn into_page(mut self, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> MetricsPage {
+        let gauges = self.gauges(store, clock);
+        MetricsPage::new(self.registry, gauges)
+    }
+
+    fn gauges(&mut self, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Gauges {
         let (pending, overdue, tasks) = (Gauge::default(), Gauge::default(), Gauge::default());
         self.registry
             .register("tidings_deliveries_pending", "Deliveries that are not finished", pending.clone());
@@ -67,17 +72,14 @@ impl Telemetry {
             "Tasks of the process that have not ended: connections, attempts, what runs beside the road",
             tasks.clone(),
         );
-        MetricsPage::new(
-            self.registry,
-            Gauges {
-                store,
-                asked_us: Mutex::default(),
-                clock,
-                pending,
-                overdue,
-                tasks,
-            },
-        )
+        Gauges {
+            store,
+            asked_us: Mutex::default(),
+            clock,
+            pending,
+            overdue,
+            tasks,
+        }
     }
 }
 
@@ -109,5 +111,59 @@ impl Refresh for Gauges {
             }
             Err(error) => tracing::warn!(%error, "the store's figures could not be read"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use prometheus_client::encoding::text::encode;
+    use tidings_engine::Metrics;
+    use tidings_engine::metrics::{AttemptLabels, AttemptResult};
+    use tidings_runtime::SystemClock;
+    use tidings_store::MemStore;
+
+    use super::*;
+    use crate::checked_in;
+
+    const HEAD: &str = "\
+# Metrics
+
+<!-- Made from the registry itself: UPDATE=1 cargo test -p tidings metrics -->
+
+What `GET /metrics` tells, in the text format of OpenMetrics. A counter has `_total` behind its name; a histogram has `_bucket`, `_sum` and `_count`.
+[operating.md](../operating.md) says which to watch, and what to do.
+
+| name | kind | unit | meaning |
+|---|---|---|---|
+";
+
+    #[test]
+    fn the_reference_of_the_metrics_is_the_registry() {
+        let mut telemetry = Telemetry::new();
+        drop(telemetry.commit_observer());
+        let metrics = Metrics::register(telemetry.registry());
+        let result = AttemptResult::Delivered;
+        metrics.attempts.get_or_create(&AttemptLabels { result }).inc(); // a family without a member is not told
+        telemetry.gauges(Arc::new(MemStore::new()), Arc::new(SystemClock::new()));
+        let mut told = String::new();
+        encode(&mut told, &telemetry.registry).expect("a string takes everything");
+
+        let mut text = HEAD.to_owned();
+        let said = |what: &str, name: &str| {
+            let begins = format!("# {what} {name} ");
+            told.lines()
+                .find_map(|line| line.strip_prefix(&begins))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        for line in told.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').expect("a type has a name and a kind");
+            let (unit, meaning) = (said("UNIT", name), said("HELP", name));
+            writeln!(text, "| `{name}` | {kind} | {unit} | {} |", meaning.trim_end_matches('.')).expect("a string takes everything");
+        }
+        checked_in::hold(Path::new("docs/reference/metrics.md"), &text);
     }
 }

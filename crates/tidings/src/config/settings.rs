@@ -18,6 +18,9 @@ use crate::output::Format;
 /// Longest grace that can be given to a shutdown: whoever supervises the process loses patience before.
 const GRACE_SECONDS_MAX: u64 = 3_600;
 
+/// Longest that a command waits for an answer.
+const TIMEOUT_SECONDS_MAX: u64 = 3_600;
+
 /// Where name servers listen.
 const DNS_PORT: u16 = 53;
 
@@ -68,7 +71,7 @@ pub(crate) static DATA: Setting<PathBuf> = Setting {
     facts: Facts {
         key: "data",
         value: "FOLDER",
-        help: "The data folder: the database, the master key, and the address of the running server. It is made when it is not there.",
+        help: "The data folder: the database, the master key, and the address of the running server. A server makes it when it is not there.",
         fallback: Fallback::Text("./tidings-data"),
         side: Side::Both,
         ..PLAIN
@@ -104,7 +107,7 @@ pub(crate) static DATABASE_CONNECTIONS: Setting<usize> = Setting {
     facts: Facts {
         key: "database_connections",
         value: "NUMBER",
-        help: "Connections to that database at most; every node has so many of its own.",
+        help: "Connections to that database at most, 8 to 1000; every node has so many of its own.",
         fallback: Fallback::Text("16"),
         ..PLAIN
     },
@@ -188,7 +191,7 @@ pub(crate) static MAX_CONNECTIONS: Setting<usize> = Setting {
     facts: Facts {
         key: "max_connections",
         value: "NUMBER",
-        help: "Connections that are served at the same time; one more takes the place of the longest idle.",
+        help: "Connections that are served at the same time, 1 to 1000000; one more takes the place of the longest idle.",
         fallback: Fallback::Text("4096"),
         ..PLAIN
     },
@@ -199,7 +202,7 @@ pub(crate) static SHUTDOWN_GRACE_SECONDS: Setting<Duration> = Setting {
     facts: Facts {
         key: "shutdown_grace_seconds",
         value: "SECONDS",
-        help: "How long requests and attempts that are under way may take after SIGTERM, requests at most half of it.",
+        help: "How long requests and attempts that are under way may take after SIGTERM, 0 to 3600; requests take at most half of it.",
         fallback: Fallback::Text("20"),
         ..PLAIN
     },
@@ -363,12 +366,12 @@ pub(crate) static TIMEOUT_SECONDS: Setting<Duration> = Setting {
     facts: Facts {
         key: "timeout_seconds",
         value: "SECONDS",
-        help: "How long to wait for each answer of the server.",
+        help: "How long to wait for each answer of the server, 1 to 3600.",
         fallback: Fallback::Text("90"),
         side: Side::Ask,
         ..PLAIN
     },
-    parse: |text| between(text, 1, GRACE_SECONDS_MAX).map(Duration::from_secs),
+    parse: |text| between(text, 1, TIMEOUT_SECONDS_MAX).map(Duration::from_secs),
 };
 
 const fn bootstrap(key: &'static str, help: &'static str, unset: &'static str) -> Setting<String> {
@@ -525,6 +528,23 @@ mod tests {
             "'dns.example' is not the address of a name server such as 10.0.0.53, 127.0.0.1:5353 or [fd00::53]:53"
         );
         assert!(server("10.0.0.53:0").unwrap_err().contains("port 0"));
+    }
+
+    #[test]
+    fn the_bounds_that_the_help_says_are_those_that_hold() {
+        let settings: [(&dyn AnySetting, u64, u64); 4] = [
+            (&DATABASE_CONNECTIONS, 8, 1_000),
+            (&MAX_CONNECTIONS, 1, 1_000_000),
+            (&SHUTDOWN_GRACE_SECONDS, 0, 3_600),
+            (&TIMEOUT_SECONDS, 1, 3_600),
+        ];
+        for (setting, low, high) in settings {
+            let facts = setting.facts();
+            assert!(facts.help.contains(&format!("{low} to {high}")), "{}", facts.key);
+            for (value, is_taken) in [(low, true), (high, true), (low.wrapping_sub(1), false), (high + 1, false)] {
+                assert_eq!(setting.check(&value.to_string()).is_ok(), is_taken, "{} {value}", facts.key);
+            }
+        }
     }
 
     #[test]
