@@ -118,9 +118,6 @@ fn no_environment(id: &str) -> Problem {
 /// A part of the address after the environment.
 pub(crate) type Within<T> = Path<(String, T)>;
 
-/// Longest name of a browser that is kept, in characters.
-const AGENT_CHARS_MAX: usize = 200;
-
 /// Where somebody opens a session from. Only for requests that our own pages sent.
 pub(crate) struct Asking(pub(crate) Browser);
 
@@ -133,7 +130,7 @@ impl FromRequestParts<Portal> for Asking {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self(Browser {
             address: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip()),
-            agent: agent.unwrap_or("unknown").chars().take(AGENT_CHARS_MAX).collect(),
+            agent: agent.unwrap_or("unknown").to_owned(),
         }))
     }
 }
