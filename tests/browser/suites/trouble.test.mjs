@@ -79,6 +79,7 @@ describe('a failing webhook', () => {
     const [first, again] = await portal.receiver.deliveries(webhook.path, 2);
     assert.deepEqual(again.body, first.body);
     assert.equal(again.headers['webhook-id'], first.headers['webhook-id'], 'receivers can tell that it is the same event');
+    await deliveryTo(portal.server, webhook.id, ({ status }) => status === 'delivered');
     await page.goto(webhook.page);
     await page.getByRole('row').filter({ hasText: 'delivered' }).first().waitFor();
   });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { deliveryTo } from '../furniture.mjs';
 import { portalForThisSuite } from '../portal.mjs';
 import { addWebhook, sendEvent, sendTest, toWebhooks } from '../steps.mjs';
 
@@ -52,6 +53,7 @@ describe('somebody new', () => {
     await sendEvent(page, portal.base, 'frontegg.user.created');
     const [, , delivered] = await receiver.deliveries('/orders', 3);
     assert.equal(JSON.parse(delivered.body).eventKey, 'frontegg.user.created');
+    await deliveryTo(server, id, ({ status }) => status === 'delivered');
 
     await page.goto(`${portal.base}/webhooks/${id}`);
     await page
