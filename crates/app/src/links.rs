@@ -1,7 +1,8 @@
 //! Links that let somebody choose a password: the first owner, who was invited, who forgot theirs.
 //!
 //! A link is a signed token and is stored nowhere. It works once, because it is bound to what using it changes: that there is no owner yet, the password
-//! that the person has (or has not) now, or the end of the recovery link that they used last. Whoever has the master key makes links without asking anybody: [`keys`].
+//! that the person has (or has not) now, or the end of the recovery link that they used last. Whoever has the master key makes links without asking
+//! anybody: [`keys`].
 
 use std::time::Duration;
 

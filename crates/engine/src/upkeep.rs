@@ -152,12 +152,16 @@ impl Engine {
 
     /// Cancels some of what these have, and asks for another turn where that was not all.
     async fn cancel(&self, off: Vec<DueWebhook>) -> Result<(), StoreError> {
-        let mut rounds = 0;
+        let mut rounds = CANCEL_ROUNDS;
         for due in off {
-            self.activity.stirred(due.environment);
-            while self.store.cancel_pending(due.webhook, self.clock.now(), CANCEL_DELIVERIES).await? == CANCEL_DELIVERIES {
-                rounds += 1;
-                if rounds == CANCEL_ROUNDS || self.tasks.shutdown().has_begun() {
+            loop {
+                let cancelled = self.store.cancel_pending(due.webhook, self.clock.now(), CANCEL_DELIVERIES).await?;
+                self.activity.stirred(due.environment);
+                if cancelled < CANCEL_DELIVERIES {
+                    break;
+                }
+                rounds -= 1;
+                if rounds == 0 || self.tasks.shutdown().has_begun() {
                     self.reconcile.notify_one();
                     return Ok(());
                 }

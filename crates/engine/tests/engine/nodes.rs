@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tidings_model::delivery::{CancelReason, StatusFilter};
-use tidings_model::{Environment, EnvironmentId, Settings, Trigger, WebhookId};
-use tidings_store::{MISSED_BEATS_MAX, NewEvent, Start, Store as _, Target};
+use tidings_model::{Environment, EnvironmentId, Settings, WebhookId};
+use tidings_store::{MISSED_BEATS_MAX, Start, Store as _};
 
 use crate::support::{BEAT_EVERY, Does, START, World, pass, settle};
 
@@ -181,21 +180,5 @@ async fn misplace_a_delivery(world: &World, webhook: WebhookId) {
         created_at: START,
     };
     world.store.create_environment(&other).await.unwrap().unwrap();
-    let event = NewEvent {
-        environment: other.id,
-        routing_version: world.store.routing(other.id).await.unwrap().unwrap().version,
-        key: "order.placed".parse().unwrap(),
-        tenant: None,
-        user: None,
-        application: None,
-        body: Bytes::from_static(b"{}"),
-        at: START,
-        idempotency: None,
-        trigger: Trigger::Event,
-        targets: vec![Target {
-            webhook,
-            start: Start::Skipped(CancelReason::WebhookDisabled),
-        }],
-    };
-    world.store.append(vec![event]).await.unwrap()[0].unwrap();
+    world.append(other.id, webhook, Start::Skipped(CancelReason::WebhookDisabled)).await;
 }

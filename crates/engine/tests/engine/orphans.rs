@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use tidings_model::{Trigger, WebhookId};
-use tidings_store::{NewEvent, Start, Store, Target};
+use tidings_model::WebhookId;
+use tidings_store::Start;
 
 use crate::support::{START, World};
 
@@ -13,24 +12,7 @@ async fn a_pending_delivery_without_a_webhook_is_on_the_gauge_until_it_has_ended
     let world = World::new().await;
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(world.engine.metrics.orphaned.get(), 0);
-    let routing = world.store.routing(world.environment).await.unwrap().unwrap();
-    let event = NewEvent {
-        environment: world.environment,
-        routing_version: routing.version,
-        key: "order.placed".parse().unwrap(),
-        tenant: None,
-        user: None,
-        application: None,
-        body: Bytes::from_static(b"{}"),
-        at: START,
-        idempotency: None,
-        trigger: Trigger::Event,
-        targets: vec![Target {
-            webhook: WebhookId::new(START, 999),
-            start: Start::Due,
-        }],
-    };
-    world.store.append(vec![event]).await.unwrap()[0].unwrap();
+    world.append(world.environment, WebhookId::new(START, 999), Start::Due).await;
 
     world.engine.orphans_tick().await.unwrap();
     assert_eq!(world.engine.metrics.orphaned.get(), 1);

@@ -12,11 +12,11 @@ use tidings_engine::{AcceptError, Accepted, Draft, Engine, EngineParts, Metrics,
 use tidings_model::delivery::StatusFilter;
 use tidings_model::{
     Catalog, Delivery, EndpointUrl, Environment, EnvironmentId, Exchange, Failure, FailureKind, OutboundRequest, Reply, SealedSecretSet,
-    Settings, Subscription, Timestamp, Transport, Webhook, WebhookId, WebhookState,
+    Settings, Subscription, Timestamp, Transport, Trigger, Webhook, WebhookId, WebhookState,
 };
 use tidings_runtime::{Clock, Entropy, ManualClock, Shutdown, TaskSet};
 use tidings_signing::{MasterKey, Vault};
-use tidings_store::{DeliveryDetail, DeliveryFilter, MemStore, Page, Store};
+use tidings_store::{DeliveryDetail, DeliveryFilter, MemStore, NewEvent, Page, Start, Store, Target};
 use tokio::sync::Semaphore;
 
 /// When every world begins.
@@ -238,6 +238,24 @@ impl World {
         let accepted = self.engine.accept(self.environment, vec![draft; count]).await;
         settle().await;
         Ok(accepted?.into_iter().map(Result::unwrap).collect())
+    }
+
+    /// Appends an event to the store, past the engine: with one delivery, to whichever webhook.
+    pub(crate) async fn append(&self, environment: EnvironmentId, webhook: WebhookId, start: Start) {
+        let event = NewEvent {
+            environment,
+            routing_version: self.store.routing(environment).await.unwrap().unwrap().version,
+            key: "order.placed".parse().unwrap(),
+            tenant: None,
+            user: None,
+            application: None,
+            body: Bytes::from_static(b"{}"),
+            at: START,
+            idempotency: None,
+            trigger: Trigger::Event,
+            targets: vec![Target { webhook, start }],
+        };
+        self.store.append(vec![event]).await.unwrap()[0].unwrap();
     }
 
     /// Lets time pass and everybody act when their time has come.
